@@ -1,0 +1,93 @@
+"""What a server answers when it refuses a statement: error numbers and messages, as MySQL and MariaDB word them."""
+
+from __future__ import annotations
+
+from zdmigrate.errors import ZdmigrateError
+
+
+class Refused(ZdmigrateError):
+    """The server would have refused this statement.
+
+    Attributes:
+        errno: the server's error number.
+        message: the server's message.
+    """
+
+    def __init__(self, errno: int, message: str) -> None:
+        super().__init__(errno, message)
+        self.errno = errno
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"({self.errno}) {self.message}"
+
+
+#: Message templates by error number; `refuse` fills them in.
+MESSAGES: dict[int, str] = {
+    1005: "Can't create table {table} (errno: 150 \"Foreign key constraint is incorrectly formed\")",
+    1007: "Can't create database '{name}'; database exists",
+    1050: "Table '{name}' already exists",
+    1051: "Unknown table '{name}'",
+    1054: "Unknown column '{name}' in '{table}'",
+    1060: "Duplicate column name '{name}'",
+    1061: "Duplicate key name '{name}'",
+    1067: "Invalid default value for '{name}'",
+    1068: "Multiple primary key defined",
+    1072: "Key column '{name}' doesn't exist in table",
+    1075: "Incorrect table definition; there can be only one auto column and it must be defined as a key",
+    1090: "You can't delete all columns with ALTER TABLE; use DROP TABLE instead",
+    1091: "Can't DROP '{name}'; check that column/key exists",
+    1101: "BLOB, TEXT, GEOMETRY or JSON column '{name}' can't have a default value",
+    1113: "A table must have at least 1 column",
+    1146: "Table '{name}' doesn't exist",
+    1170: "BLOB/TEXT column '{name}' used in key specification without a key length",
+    1171: "All parts of a PRIMARY KEY must be NOT NULL; if you need NULL in a key, use UNIQUE instead",
+    1176: "Key '{name}' doesn't exist in table '{table}'",
+    1217: "Cannot delete or update a parent row: a foreign key constraint fails",
+    1239: "Incorrect foreign key definition for '{name}': Key reference and table reference don't match",
+    1280: "Incorrect index name '{name}'",
+    1304: "{kind} {name} already exists",
+    1305: "{kind} {name} does not exist",
+    1347: "'{name}' is not {kind}",
+    1359: "Trigger already exists",
+    1360: "Trigger does not exist",
+    1451: "Cannot delete or update a parent row: a foreign key constraint fails",
+    1505: "Partition management on a not partitioned table is not possible",
+    1507: "Error in list of partitions to {operation}",
+    1517: "Duplicate partition name {name}",
+    1537: "Event '{name}' already exists",
+    1539: "Unknown event '{name}'",
+    1553: "Cannot drop index '{name}': needed in a foreign key constraint",
+    1701: "Cannot truncate a table referenced in a foreign key constraint ({name})",
+    1822: "Failed to add the foreign key constraint. Missing index for constraint '{name}' in the referenced "
+    "table '{table}'",
+    1824: "Failed to open the referenced table '{name}'",
+    1826: "Duplicate foreign key constraint name '{name}'",
+    1828: "Cannot drop column '{column}': needed in a foreign key constraint '{name}'",
+    1829: "Cannot drop column '{column}': needed in a foreign key constraint '{name}' of table '{table}'",
+    1830: "Column '{column}' cannot be NOT NULL: needed in a foreign key constraint '{name}' SET NULL",
+    1832: "Cannot change column '{column}': used in a foreign key constraint '{name}'",
+    1833: "Cannot change column '{column}': used in a foreign key constraint '{name}' of table '{table}'",
+    3108: "Column '{name}' has a generated column dependency.",
+    3730: "Cannot drop table '{name}' referenced by a foreign key constraint '{constraint}' on table '{table}'.",
+    3734: "Failed to add the foreign key constraint. Missing column '{column}' for constraint '{name}' in the "
+    "referenced table '{table}'",
+    3780: "Referencing column '{column}' and referenced column '{parent}' in foreign key constraint '{name}' are "
+    "incompatible.",
+    3821: "Check constraint '{name}' is not found in the table.",
+    3822: "Duplicate check constraint name '{name}'.",
+    3837: "Column '{name}' has a functional index dependency and cannot be dropped or renamed.",
+    3939: "Table has multiple constraints with the name '{name}'. Please use constraint specific 'DROP' clause.",
+    3940: "Constraint '{name}' does not exist.",
+    3959: "Check constraint '{name}' uses column '{column}', hence column cannot be dropped or renamed.",
+    4092: "Unknown VIEW: '{name}'",
+    4121: "Table `{name}` is not system-versioned",
+    4134: "Table `{name}` is already system-versioned",
+    6125: "Failed to add the foreign key constraint. Missing unique key for constraint '{name}' in the referenced "
+    "table '{table}'",
+}
+
+
+def refused(errno: int, **fields: str) -> Refused:
+    """The refusal of that number with its message filled in, to be raised."""
+    return Refused(errno, MESSAGES[errno].format(**fields))

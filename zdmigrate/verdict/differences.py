@@ -1,0 +1,587 @@
+"""Differences: what a schema comparison says, one elementary change at a time.
+
+Old code was written for the schema `base`. After statement k the schema is `after`. What statement k did *to old
+code* is `compare(base, after)` minus `compare(base, before)`: so a restated column is nothing, two widenings are one,
+a column added and dropped in the same release cancels, and a table created in this release is free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from zdmigrate.history.catalog import (
+    Catalog,
+    Check,
+    Column,
+    ColumnType,
+    Delta,
+    ForeignKey,
+    Key,
+    Partitioning,
+    Routine,
+    Table,
+    Trigger,
+    View,
+)
+from zdmigrate.history.syntax import (
+    AddCheck,
+    AddColumn,
+    AddForeignKey,
+    AddKey,
+    AlterAction,
+    DropColumn,
+    RenameColumn,
+    RenameTo,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TableCreated:
+    """A table old code does not know. Its keys and columns are not differences of their own; its foreign keys are."""
+
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableDropped:
+    """A table of the base schema is gone."""
+
+    table: str
+    before: Table
+
+
+@dataclass(frozen=True, slots=True)
+class TableReplaced:
+    """A table of the base schema was dropped and one of the same name created: its rows are gone."""
+
+    table: str
+    before: Table
+    after: Table
+
+
+@dataclass(frozen=True, slots=True)
+class TableRenamed:
+    """A table of the base schema has another name now."""
+
+    table: str
+    new_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableOptionChanged:
+    """Engine, row_format, comment, charset, collation (the table's defaults), auto_increment, ..., by `option`."""
+
+    table: str
+    option: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartitioningChanged:
+    """PARTITION BY, REMOVE PARTITIONING, or partitions added and removed."""
+
+    table: str
+    before: Partitioning | None
+    after: Partitioning | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewTableChanged:
+    """A table created earlier in this release was changed again: old code knows neither form."""
+
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnAdded:
+    """A column old code does not know. `last` tells whether it follows every column of the base schema."""
+
+    table: str
+    column: Column
+    last: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnDropped:
+    """A column of the base schema is gone. Its type is `unknown` when the table's definition was never seen."""
+
+    table: str
+    column: Column
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnReplaced:
+    """A column was dropped and another of the same name added: its values are gone."""
+
+    table: str
+    before: Column
+    after: Column
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRenamed:
+    """A column of the base schema has another name now (its definition may differ too: see ColumnChanged)."""
+
+    table: str
+    before: Column
+    after: Column
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnChanged:
+    """A column of the base schema has another definition now; `before.name` is what old code calls it."""
+
+    table: str
+    before: Column
+    after: Column
+
+    @property
+    def aspects(self) -> frozenset[str]:
+        """Names of the Column fields that differ (name left out)."""
+        fields = ("type", "nullable", "default", "auto_increment", "on_update", "generated", "comment", "invisible")
+        return frozenset(name for name in (*fields, "srid") if getattr(self.before, name) != getattr(self.after, name))
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnsReordered:
+    """The base schema's columns that remain stand in another order."""
+
+    table: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyAdded:
+    """An index, unique constraint or primary key on a table of the base schema."""
+
+    table: str
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDropped:
+    """A key of the base schema is gone; `with_columns` when all its columns were dropped in this release."""
+
+    table: str
+    key: Key
+    with_columns: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChanged:
+    """A key of that name has another definition now (visibility, parts, kind)."""
+
+    table: str
+    before: Key
+    after: Key
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRenamed:
+    """A key has another name and the same definition."""
+
+    table: str
+    before: Key
+    after: Key
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKeyAdded:
+    """A foreign key; `new_table` when the child table was created in this release."""
+
+    table: str
+    foreign_key: ForeignKey
+    new_table: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKeyDropped:
+    """A foreign key of the base schema is gone."""
+
+    table: str
+    foreign_key: ForeignKey
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKeyChanged:
+    """A foreign key on the same columns has another definition now (actions, name or parent)."""
+
+    table: str
+    before: ForeignKey
+    after: ForeignKey
+
+
+@dataclass(frozen=True, slots=True)
+class CheckAdded:
+    """A CHECK constraint on a table of the base schema."""
+
+    table: str
+    check: Check
+
+
+@dataclass(frozen=True, slots=True)
+class CheckDropped:
+    """A CHECK constraint of the base schema is gone."""
+
+    table: str
+    check: Check
+
+
+@dataclass(frozen=True, slots=True)
+class CheckChanged:
+    """A CHECK of that name has another expression, or is enforced or not enforced now."""
+
+    table: str
+    before: Check
+    after: Check
+
+
+@dataclass(frozen=True, slots=True)
+class SystemVersioningChanged:
+    """MariaDB: ADD or DROP SYSTEM VERSIONING."""
+
+    table: str
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ViewCreated:
+    """A view old code does not know."""
+
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
+class ViewChanged:
+    """A view of the base schema has another definition now."""
+
+    before: View
+    after: View
+
+
+@dataclass(frozen=True, slots=True)
+class ViewDropped:
+    """A view of the base schema is gone."""
+
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerCreated:
+    """A trigger; `new_table` when its table was created in this release."""
+
+    trigger: Trigger
+    new_table: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerChanged:
+    """A trigger of the base schema has another definition now."""
+
+    before: Trigger
+    after: Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerDropped:
+    """A trigger of the base schema is gone."""
+
+    trigger: Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class RoutineCreated:
+    """A procedure, function or event old code does not know."""
+
+    routine: Routine
+
+
+@dataclass(frozen=True, slots=True)
+class RoutineChanged:
+    """A routine of the base schema has another definition now."""
+
+    before: Routine
+    after: Routine
+
+
+@dataclass(frozen=True, slots=True)
+class RoutineDropped:
+    """A routine of the base schema is gone."""
+
+    routine: Routine
+
+
+@dataclass(frozen=True, slots=True)
+class UnseenTableAltered:
+    """An action on a table whose definition we never saw, that cannot be judged without it."""
+
+    table: str
+    action: AlterAction
+
+
+Difference = (
+    TableCreated
+    | TableDropped
+    | TableReplaced
+    | TableRenamed
+    | TableOptionChanged
+    | PartitioningChanged
+    | NewTableChanged
+    | ColumnAdded
+    | ColumnDropped
+    | ColumnReplaced
+    | ColumnRenamed
+    | ColumnChanged
+    | ColumnsReordered
+    | KeyAdded
+    | KeyDropped
+    | KeyChanged
+    | KeyRenamed
+    | ForeignKeyAdded
+    | ForeignKeyDropped
+    | ForeignKeyChanged
+    | CheckAdded
+    | CheckDropped
+    | CheckChanged
+    | SystemVersioningChanged
+    | ViewCreated
+    | ViewChanged
+    | ViewDropped
+    | TriggerCreated
+    | TriggerChanged
+    | TriggerDropped
+    | RoutineCreated
+    | RoutineChanged
+    | RoutineDropped
+    | UnseenTableAltered
+)
+
+#: Stands for the type of a column whose definition was never seen.
+UNKNOWN_TYPE = ColumnType("unknown")
+
+
+def differences_of(base: Catalog, before: Catalog, after: Catalog, delta: Delta) -> tuple[Difference, ...]:
+    """What one statement (`delta`, from `before` to `after`) did to code written for `base`."""
+    found = list(_compare(base, after, delta))
+    known = list(_compare(base, before, delta))
+    new: list[Difference] = [item for item in found if item not in known]
+    for change in delta.changes:
+        if (
+            isinstance(change.before, Table)
+            and isinstance(change.after, Table)
+            and change.after.complete
+            and base.table_by_uid(change.after.uid) is None
+        ):
+            new.append(NewTableChanged(change.key))
+    return tuple(new)
+
+
+def actions_on_unseen_table(table: str, actions: Iterable[AlterAction]) -> Iterator[Difference]:
+    """What can be said of an ALTER without the table's definition; the rest comes as UnseenTableAltered."""
+    for action in actions:
+        match action:
+            case AddColumn(column=column, position=position):
+                yield ColumnAdded(table, column, last=position is None)
+            case DropColumn(name=name):
+                yield ColumnDropped(table, Column(name, UNKNOWN_TYPE))
+            case RenameColumn(old=old, new=new):
+                yield ColumnRenamed(table, Column(old, UNKNOWN_TYPE), Column(new, UNKNOWN_TYPE))
+            case AddKey(key=key):
+                yield KeyAdded(table, key)
+            case AddForeignKey(foreign_key=foreign_key):
+                yield ForeignKeyAdded(table, foreign_key)
+            case AddCheck(check=check):
+                yield CheckAdded(table, check)
+            case RenameTo(name=name):
+                yield TableRenamed(table, name)
+            case _:
+                yield UnseenTableAltered(table, action)
+
+
+def _compare(base: Catalog, now: Catalog, delta: Delta) -> Iterator[Difference]:
+    """Differences between the base schema and `now`, for the objects that `delta` touches."""
+    seen: set[int] = set()
+    for change in delta.changes:
+        for item in (change.before, change.after):
+            if isinstance(item, Table) and item.uid not in seen:
+                seen.add(item.uid)
+                yield from _compare_table(base, now, item.uid)
+    for slot in ("views", "triggers", "routines"):
+        keys = {change.key: None for change in delta.changes if change.slot == slot}
+        for key in keys:
+            yield from _compare_named(base, getattr(base, slot).get(key), getattr(now, slot).get(key))
+
+
+def _compare_table(base: Catalog, now: Catalog, uid: int) -> Iterator[Difference]:
+    was = base.table_by_uid(uid)
+    found = now.table_by_uid(uid)
+    if was is None:
+        if found is not None:
+            yield from _new_table(base, *found)
+        return
+    name, before = was
+    if found is None:
+        replacement = now.tables.get(name)
+        if replacement is not None and base.table_by_uid(replacement.uid) is None:
+            yield TableReplaced(name, before, replacement)
+        else:
+            yield TableDropped(name, before)
+        return
+    new_name, after = found
+    if new_name != name:
+        yield TableRenamed(name, new_name)
+    yield from compare_tables(name, before, after)
+
+
+def _new_table(base: Catalog, name: str, table: Table) -> Iterator[Difference]:
+    if not table.complete:
+        return
+    if name not in base.tables:  # else it is a TableReplaced, seen from the dropped one
+        yield TableCreated(name)
+    for foreign_key in table.foreign_keys:
+        yield ForeignKeyAdded(name, foreign_key, new_table=True)
+
+
+def compare_tables(name: str, before: Table, after: Table) -> Iterator[Difference]:
+    """Differences between two states of one table, in the words of code that knows `before` as `name`."""
+    if before is after:
+        return
+    yield from _compare_columns(name, before, after)
+    yield from _compare_keys(name, before, after)
+    yield from _compare_foreign_keys(name, before, after)
+    yield from _compare_checks(name, before, after)
+    yield from _compare_options(name, before, after)
+    if before.partitioning != after.partitioning:
+        yield PartitioningChanged(name, before.partitioning, after.partitioning)
+    if before.system_versioned != after.system_versioned:
+        yield SystemVersioningChanged(name, after.system_versioned)
+
+
+def _compare_columns(name: str, before: Table, after: Table) -> Iterator[Difference]:
+    kept_uids = {column.uid for column in before.columns}
+    added = {column.name.lower(): column for column in after.columns if column.uid not in kept_uids}
+    replaced: set[str] = set()
+    for column in before.columns:
+        now = after.column_by_uid(column.uid)
+        if now is None:
+            successor = added.get(column.name.lower())
+            if successor is None:
+                yield ColumnDropped(name, column)
+            else:
+                replaced.add(column.name.lower())
+                yield ColumnReplaced(name, column, successor)
+            continue
+        if now.name.lower() != column.name.lower():
+            yield ColumnRenamed(name, column, now)
+        if replace(now, name=column.name) != column:
+            yield ColumnChanged(name, column, now)
+    old_places = [index for index, column in enumerate(after.columns) if column.uid in kept_uids]
+    end_of_old = old_places[-1] if old_places else -1
+    for index, column in enumerate(after.columns):
+        if column.uid not in kept_uids and column.name.lower() not in replaced:
+            yield ColumnAdded(name, column, last=index > end_of_old)
+    remaining = [column.uid for column in after.columns if column.uid in kept_uids]
+    expected = [column.uid for column in before.columns if column.uid in set(remaining)]
+    if remaining != expected:
+        yield ColumnsReordered(
+            name, tuple(column.name for column in before.columns), tuple(column.name for column in after.columns)
+        )
+
+
+def _compare_keys(name: str, before: Table, after: Table) -> Iterator[Difference]:
+    # Key parts name columns; compare them by what the columns are now called, so a rename is no key change.
+    renamed = {
+        column.name.lower(): now.name
+        for column in before.columns
+        if (now := after.column_by_uid(column.uid)) is not None
+    }
+
+    def translated(key: Key) -> Key:
+        parts = tuple(
+            replace(part, column=renamed.get(part.column.lower(), part.column)) if part.column else part
+            for part in key.parts
+        )
+        return replace(key, parts=parts)
+
+    gone = [key for key in before.keys if after.key(key.name) is None]
+    new = [key for key in after.keys if before.key(key.name) is None]
+    for key in before.keys:
+        same = after.key(key.name)
+        if same is not None and replace(same, name=key.name, generated=key.generated) != translated(key):
+            yield KeyChanged(name, key, same)
+    for key in gone:
+        twin = next((item for item in new if replace(item, name=key.name) == translated(key)), None)
+        if twin is not None:
+            new.remove(twin)
+            yield KeyRenamed(name, key, twin)
+        else:
+            columns_gone = bool(key.columns) and all(column.lower() not in renamed for column in key.columns)
+            yield KeyDropped(name, key, with_columns=columns_gone)
+    for key in new:
+        yield KeyAdded(name, key)
+
+
+def _compare_foreign_keys(name: str, before: Table, after: Table) -> Iterator[Difference]:
+    gone = [fk for fk in before.foreign_keys if fk not in after.foreign_keys]
+    new = [fk for fk in after.foreign_keys if fk not in before.foreign_keys]
+    for foreign_key in gone:
+        twin = next((item for item in new if item.columns == foreign_key.columns), None)
+        if twin is not None:
+            new.remove(twin)
+            yield ForeignKeyChanged(name, foreign_key, twin)
+        else:
+            yield ForeignKeyDropped(name, foreign_key)
+    for foreign_key in new:
+        yield ForeignKeyAdded(name, foreign_key)
+
+
+def _compare_checks(name: str, before: Table, after: Table) -> Iterator[Difference]:
+    for check in before.checks:
+        now = after.check(check.name)
+        if now is None:
+            yield CheckDropped(name, check)
+        elif now != check:
+            yield CheckChanged(name, check, now)
+    for check in after.checks:
+        if before.check(check.name) is None:
+            yield CheckAdded(name, check)
+
+
+def _compare_options(name: str, before: Table, after: Table) -> Iterator[Difference]:
+    for option in ("engine", "row_format", "comment", "charset", "collation"):
+        was, now = getattr(before, option), getattr(after, option)
+        if was != now:
+            yield TableOptionChanged(name, option, was, now)
+    old, new = dict(before.options), dict(after.options)
+    for option in sorted(old.keys() | new.keys()):
+        if old.get(option) != new.get(option):
+            yield TableOptionChanged(name, option, old.get(option), new.get(option))
+
+
+def _compare_named(
+    base: Catalog, was: View | Trigger | Routine | None, now: View | Trigger | Routine | None
+) -> Iterator[Difference]:
+    if was == now:
+        return
+    match was, now:
+        case None, View():
+            yield ViewCreated(now)
+        case View(), View():
+            yield ViewChanged(was, now)
+        case View(), None:
+            yield ViewDropped(was)
+        case None, Trigger():
+            yield TriggerCreated(now, new_table=now.table not in base.tables and base.complete)
+        case Trigger(), Trigger():
+            yield TriggerChanged(was, now)
+        case Trigger(), None:
+            yield TriggerDropped(was)
+        case None, Routine():
+            yield RoutineCreated(now)
+        case Routine(), Routine():
+            yield RoutineChanged(was, now)
+        case Routine(), None:
+            yield RoutineDropped(was)

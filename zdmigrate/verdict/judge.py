@@ -1,0 +1,119 @@
+"""Judging one recorded statement: which differences it makes for old code, and what the rules say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from zdmigrate.flavour import Flavour
+from zdmigrate.history.catalog import Catalog, Table
+from zdmigrate.history.recording import RecordedStatement
+from zdmigrate.history.syntax import AlterTable
+from zdmigrate.verdict.differences import actions_on_unseen_table, differences_of
+from zdmigrate.verdict.evidence import OldCode
+from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
+from zdmigrate.verdict.rule import Context, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is said of one statement.
+
+    Attributes:
+        findings: every rule's, worst first.
+        old, new: worst verdict over the findings for old code on the new schema, and new code on the old schema.
+        phase: where the statement belongs; SPLIT when its parts belong to different sides of a deploy.
+    """
+
+    findings: tuple[Finding, ...]
+    old: Verdict
+    new: Verdict
+    phase: Phase
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """Conditions of the old-code verdict, each once."""
+        return tuple(dict.fromkeys(condition for item in self.findings for condition in item.conditions))
+
+    @property
+    def new_conditions(self) -> tuple[Condition, ...]:
+        """Conditions of the new-code verdict, each once."""
+        return tuple(dict.fromkeys(condition for item in self.findings for condition in item.new_conditions))
+
+
+def judge(
+    recorded: RecordedStatement, base: Catalog, old_code: OldCode, target: Flavour, rules: Sequence[Rule]
+) -> Judgement:
+    """Judge one statement for code written for `base`.
+
+    The subjects are the statement's own node and every difference it makes; each rule sees those it is `on`.
+    """
+    node = recorded.statement.node
+    context = Context(base, recorded.before, recorded.after, old_code, target, recorded.session, node)
+    subjects: list[object] = [node]
+    unseen = _unseen_table(recorded)
+    if unseen is not None and isinstance(node, AlterTable):
+        subjects.extend(actions_on_unseen_table(node.name, node.actions))
+    elif recorded.refusal is None:
+        subjects.extend(differences_of(base, recorded.before, recorded.after, recorded.delta))
+    by_type = _by_subject(tuple(rules))
+    findings = [
+        finding
+        for subject in subjects
+        for rule in by_type.get(type(subject), ())
+        for finding in rule.judge(subject, context)
+    ]
+    findings.sort(key=lambda item: item.old, reverse=True)
+    return Judgement(
+        tuple(findings),
+        Verdict.worst(item.old for item in findings),
+        Verdict.worst(item.new for item in findings),
+        statement_phase(item.phase for item in findings),
+    )
+
+
+def statement_phase(phases: Iterable[Phase]) -> Phase:
+    """The phase of one statement from those of its findings: two sides of a deploy at once make it SPLIT."""
+    kinds = set(phases) - {Phase.NEUTRAL}
+    if not kinds:
+        return Phase.NEUTRAL
+    if Phase.SPLIT in kinds or {Phase.EXPAND, Phase.CONTRACT} <= kinds:
+        return Phase.SPLIT
+    return next(phase for phase in (Phase.CONTRACT, Phase.EXPAND, Phase.MIGRATE) if phase in kinds)
+
+
+def revision_phase(phases: Iterable[Phase]) -> Phase:
+    """The phase of a revision from those of its statements.
+
+    Data movement goes with the schema change beside it (an expand revision may fill what it adds, a contract
+    revision may clean what it tightens); expand and contract together make it MIXED; a SPLIT statement decides.
+    """
+    kinds = set(phases) - {Phase.NEUTRAL}
+    if not kinds:
+        return Phase.NEUTRAL
+    if Phase.SPLIT in kinds:
+        return Phase.SPLIT
+    if {Phase.EXPAND, Phase.CONTRACT} <= kinds:
+        return Phase.MIXED
+    return next(phase for phase in (Phase.CONTRACT, Phase.EXPAND, Phase.MIGRATE) if phase in kinds)
+
+
+def _unseen_table(recorded: RecordedStatement) -> str | None:
+    """The table an ALTER is about when we never saw its definition, else None."""
+    node = recorded.statement.node
+    if not isinstance(node, AlterTable):
+        return None
+    table: Table | None = recorded.before.table(node.name)
+    if table is None:
+        return node.name if not recorded.before.complete else None
+    return None if table.complete else node.name
+
+
+@lru_cache(maxsize=8)
+def _by_subject(rules: tuple[Rule, ...]) -> dict[type, tuple[Rule, ...]]:
+    found: dict[type, list[Rule]] = {}
+    for rule in rules:
+        for subject in rule.on:
+            found.setdefault(subject, []).append(rule)
+    return {subject: tuple(items) for subject, items in found.items()}

@@ -1,0 +1,75 @@
+"""A record as the fields of a Redis hash, and back.
+
+``=`` and the top-level key for a value; one letter for everything else. Times are decimal milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from zdsession.record import Change, Record
+
+
+def to_fields(record: Record) -> list[Any]:
+    """Field, value, field, value … for HSET."""
+    fields: dict[str, Any] = {
+        "h": record.secret,
+        "c": record.created,
+        "s": record.seen,
+        "r": record.renewed,
+        "e": record.expires,
+        "d": record.deadline,
+    }
+    if record.previous:
+        fields |= {"p": record.previous, "g": record.previous_until, "b": int(record.previous_blank)}
+    if record.user is not None:
+        fields["u"] = record.user
+    fields |= {"=" + key: value for key, value in record.values.items()}
+    return _flat(fields)
+
+
+def from_fields(fields: Mapping[bytes, bytes]) -> Record | None:
+    """The record, or None when a field is missing or is not what we write."""
+    try:
+        user = fields.get(b"u")
+        return Record(
+            secret=fields[b"h"],
+            created=int(fields[b"c"]),
+            seen=int(fields[b"s"]),
+            renewed=int(fields[b"r"]),
+            expires=int(fields[b"e"]),
+            deadline=int(fields[b"d"]),
+            previous=fields.get(b"p", b""),
+            previous_until=int(fields.get(b"g", 0)),
+            previous_blank=fields.get(b"b") == b"1",
+            user=None if user is None else user.decode(),
+            values={name[1:].decode(): value for name, value in fields.items() if name[:1] == b"="},
+        )
+    except (KeyError, ValueError):
+        return None
+
+
+def save_args(change: Change) -> list[Any]:
+    """Arguments of the SAVE script after the time to live."""
+    args: list[Any] = [change.seen, change.expires]
+    rotation, binding = change.rotation, change.binding
+    if rotation is None:
+        args += ["", "", 0, 0, 0]
+    else:
+        args += [rotation.secret, rotation.expected or "", rotation.at, rotation.previous_until]
+        args.append(int(rotation.previous_blank))
+    if binding is None:
+        args += ["", ""]
+    else:
+        args += ["unbind", ""] if binding.user is None else ["bind", binding.user]
+    args += [len(change.put), len(change.drop), len(change.swap)]
+    args += _flat({"=" + key: value for key, value in change.put.items()})
+    args += ["=" + key for key in change.drop]
+    for key, (expected, new) in change.swap.items():
+        args += ["=" + key, expected, new]
+    return args
+
+
+def _flat(fields: Mapping[str, Any]) -> list[Any]:
+    return [part for pair in fields.items() for part in pair]
