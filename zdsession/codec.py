@@ -33,9 +33,6 @@ DATETIME, DATE, TIME, TIMEDELTA, DECIMAL, UUID_, SET, FROZENSET, TUPLE, BIGINT, 
 MAX_DEPTH = 64
 
 _PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
-#: Types whose instances cannot change in place: they need no second look when the session is saved.
-IMMUTABLE = _PLAIN | {datetime, date, time, timedelta, Decimal, UUID}
-
 _AS_IS = _PLAIN - {int}
 _REFUSED = (NotStorableError, UnicodeEncodeError)
 _MIN_INT, _MAX_INT = -(2**63), 2**64 - 1
@@ -62,8 +59,6 @@ class Codec:
     def __init__(self, types: Iterable[AppType[Any]] = ()) -> None:
         self._by_class: dict[type, AppType[Any]] = {}
         self._by_name: dict[str, AppType[Any]] = {}
-        for app_type in types:
-            self.register(app_type)
         self._pack = msgspec.msgpack.Encoder().encode
         self._unpack = msgspec.msgpack.Decoder(ext_hook=self._from_tag).decode
         self._tagged: dict[type, Callable[[Any, int], Any]] = {
@@ -72,13 +67,15 @@ class Codec:
             tuple: lambda v, depth: self._tag(TUPLE, self._list(v, depth)),
             set: lambda v, depth: self._tag(SET, self._members(v, depth)),
             frozenset: lambda v, depth: self._tag(FROZENSET, self._members(v, depth)),
-            datetime: lambda v, depth: Ext(DATETIME, _datetime_text(v).encode()),
+            datetime: _datetime_tag,
             date: lambda v, depth: Ext(DATE, v.isoformat().encode()),
             time: _time_tag,
             timedelta: lambda v, depth: self._tag(TIMEDELTA, [v.days, v.seconds, v.microseconds]),
             Decimal: lambda v, depth: Ext(DECIMAL, str(v).encode()),
             UUID: lambda v, depth: Ext(UUID_, v.bytes),
         }
+        for app_type in types:
+            self.register(app_type)
 
     def register(self, app_type: AppType[Any]) -> None:
         """Allow one more app type.
@@ -86,7 +83,7 @@ class Codec:
         Raises:
             ConfigurationError: its name or class is taken, or the class is one that needs no registering.
         """
-        if app_type.cls in IMMUTABLE | {dict, list, tuple, set, frozenset}:
+        if app_type.cls in _PLAIN or app_type.cls in self._tagged:
             raise ConfigurationError(f"{app_type.cls.__name__} is stored as it is and cannot be registered")
         known = self._by_name.get(app_type.name) or self._by_class.get(app_type.cls)
         if known is not None and known != app_type:
@@ -218,18 +215,28 @@ class Codec:
 def _time_tag(value: time, depth: int) -> Ext:
     if value.tzinfo is not None and value.utcoffset() is None:
         raise NotStorableError("", "time", f"its zone {value.tzinfo} has no offset without a date")
+    _check_offset(value)
     return Ext(TIME, (value.isoformat() + "~" * value.fold).encode())
 
 
-def _datetime_text(value: datetime) -> str:
+def _datetime_tag(value: datetime, depth: int) -> Ext:
     """ISO text; a ZoneInfo adds ``[Area/City]``, a second occurrence of a wall time adds ``~``.
 
     Other zone classes are kept as their offset: the instant is the same, the class is not.
     """
     zone = value.tzinfo
     if isinstance(zone, ZoneInfo) and zone.key:
-        return f"{value.replace(tzinfo=None).isoformat()}[{zone.key}]" + "~" * value.fold
-    return value.isoformat() + "~" * value.fold
+        text = f"{value.replace(tzinfo=None).isoformat()}[{zone.key}]"
+    else:
+        _check_offset(value)
+        text = value.isoformat()
+    return Ext(DATETIME, (text + "~" * value.fold).encode())
+
+
+def _check_offset(value: datetime | time) -> None:
+    # datetime.fromisoformat() loses such an offset when it is below a second (CPython 3.11)
+    if (offset := value.utcoffset()) is not None and offset.microseconds:
+        raise NotStorableError("", type(value).__name__, "its offset from UTC has a fraction of a second")
 
 
 def _datetime(data: bytes) -> datetime:

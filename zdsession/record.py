@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+_HASH_BYTES = 32
+_YEAR_9999 = 253_370_764_800_000
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -105,6 +108,12 @@ class Found:
 def is_live(record: Record, now: int) -> bool:
     """Whether neither the idle nor the absolute limit has passed."""
     return now < record.expires and now < record.deadline
+
+
+def is_sound(record: Record) -> bool:
+    """Whether a record read from a store has the shape of ours: what a damaged or planted one may lack."""
+    times = (record.created, record.seen, record.renewed, record.expires, record.deadline, record.previous_until)
+    return len(record.secret) == _HASH_BYTES and all(0 <= time < _YEAR_9999 for time in times)
 
 
 def merge(record: Record, change: Change) -> tuple[Record, Outcome]:

@@ -57,6 +57,21 @@ _TEXT_BYTES = dict(_TEXT_SIZES)
 
 CHARACTER_TYPES = frozenset({"char", "varchar", "enum", "set", *_TEXT_BYTES})
 
+LOB_TYPES = frozenset({*_TEXT_BYTES, "tinyblob", "blob", "mediumblob", "longblob"})
+SPATIAL_TYPES = frozenset(
+    {
+        "geometry",
+        "point",
+        "linestring",
+        "polygon",
+        "multipoint",
+        "multilinestring",
+        "multipolygon",
+        "geometrycollection",
+        "geomcollection",
+    }
+)
+
 #: What a character type becomes in CHARACTER SET binary.
 _BINARY_TYPES = {
     "char": "binary",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zdmigrate.errors import ZdmigrateError
 
 
-class Refused(ZdmigrateError):
+class Refused(ZdmigrateError):  # noqa: N818 - it names what the server did
     """The server would have refused this statement.
 
     Attributes:
@@ -24,7 +24,7 @@ class Refused(ZdmigrateError):
 
 #: Message templates by error number; `refuse` fills them in.
 MESSAGES: dict[int, str] = {
-    1005: "Can't create table {table} (errno: 150 \"Foreign key constraint is incorrectly formed\")",
+    1005: 'Can\'t create table {table} (errno: 150 "Foreign key constraint is incorrectly formed")',
     1007: "Can't create database '{name}'; database exists",
     1050: "Table '{name}' already exists",
     1051: "Unknown table '{name}'",
@@ -34,7 +34,10 @@ MESSAGES: dict[int, str] = {
     1067: "Invalid default value for '{name}'",
     1068: "Multiple primary key defined",
     1072: "Key column '{name}' doesn't exist in table",
+    1074: "Column length too big for column '{name}' (max = {most}); use BLOB or TEXT instead",
     1075: "Incorrect table definition; there can be only one auto column and it must be defined as a key",
+    1089: "Incorrect prefix key; the used key part isn't a string, the used length is longer than the key part, or the "
+    "storage engine doesn't support unique prefix keys",
     1090: "You can't delete all columns with ALTER TABLE; use DROP TABLE instead",
     1091: "Can't DROP '{name}'; check that column/key exists",
     1101: "BLOB, TEXT, GEOMETRY or JSON column '{name}' can't have a default value",
@@ -80,14 +83,24 @@ MESSAGES: dict[int, str] = {
     3939: "Table has multiple constraints with the name '{name}'. Please use constraint specific 'DROP' clause.",
     3940: "Constraint '{name}' does not exist.",
     3959: "Check constraint '{name}' uses column '{column}', hence column cannot be dropped or renamed.",
+    1965: "'{name}' is a view",
     4092: "Unknown VIEW: '{name}'",
-    4121: "Table `{name}` is not system-versioned",
-    4134: "Table `{name}` is already system-versioned",
     6125: "Failed to add the foreign key constraint. Missing unique key for constraint '{name}' in the referenced "
     "table '{table}'",
 }
 
 
-def refused(errno: int, **fields: str) -> Refused:
+#: MariaDB's wording where it differs.
+MARIADB_MESSAGES: dict[int, str] = {
+    1091: "Can't DROP {kind} `{name}`; check that it exists",
+    1347: "'{name}' is not of type '{kind}'",
+    1359: "Trigger '{name}' already exists",
+    1507: "Wrong partition name or partition list",
+    1826: "Duplicate {kind} constraint name '{name}'",
+}
+
+
+def refused(errno: int, mariadb: bool = False, /, **fields: str) -> Refused:
     """The refusal of that number with its message filled in, to be raised."""
-    return Refused(errno, MESSAGES[errno].format(**fields))
+    template = MARIADB_MESSAGES.get(errno) if mariadb else None
+    return Refused(errno, (template or MESSAGES[errno]).format(**fields))

@@ -58,6 +58,7 @@ class RenameColumn:
 
     old: str
     new: str
+    if_exists: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class SetColumnDefault:
 
     name: str
     default: Default | None
+    if_exists: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class DropColumnDefault:
     """ALTER [COLUMN] name DROP DEFAULT."""
 
     name: str
+    if_exists: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ class RenameKey:
 
     old: str
     new: str
+    if_exists: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,7 @@ class AddCheck:
     """ADD [CONSTRAINT name] CHECK (expression) [NOT ENFORCED]."""
 
     check: Check
+    if_not_exists: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +149,7 @@ class DropCheck:
     """DROP CHECK name."""
 
     name: str
+    if_exists: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +306,7 @@ class RenameTable:
     """RENAME TABLE a TO b, c TO d: pairs are carried out left to right, atomically."""
 
     pairs: tuple[tuple[str, str], ...]
+    if_exists: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +333,7 @@ class CreateView:
     columns: tuple[str, ...] = ()
     or_replace: bool = False
     reads: tuple[str, ...] = ()
+    if_not_exists: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -533,8 +541,12 @@ Node = (
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One SQL statement: its text as sent (parameters rendered for reading, secrets never), and its tree."""
+    """One SQL statement: its text as sent (parameters rendered for reading, secrets never), and its tree.
+
+    `redacted` is True when a password was blotted out of `sql`, which must then not be sent to a server.
+    """
 
     sql: str
     node: Node
     parameters: tuple[object, ...] = field(default=(), compare=False)
+    redacted: bool = False

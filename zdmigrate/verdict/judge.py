@@ -10,7 +10,7 @@ from zdmigrate.flavour import Flavour
 from zdmigrate.history.catalog import Catalog, Table
 from zdmigrate.history.recording import RecordedStatement
 from zdmigrate.history.syntax import AlterTable
-from zdmigrate.verdict.differences import actions_on_unseen_table, differences_of
+from zdmigrate.verdict.differences import Difference, actions_on_unseen_table, differences_of
 from zdmigrate.verdict.evidence import OldCode
 from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
@@ -51,19 +51,21 @@ def judge(
     """
     node = recorded.statement.node
     context = Context(base, recorded.before, recorded.after, old_code, target, recorded.session, node)
-    subjects: list[object] = [node]
+    subjects: list[object] = [recorded, node]
     unseen = _unseen_table(recorded)
     if unseen is not None and isinstance(node, AlterTable):
         subjects.extend(actions_on_unseen_table(node.name, node.actions))
     elif recorded.refusal is None:
         subjects.extend(differences_of(base, recorded.before, recorded.after, recorded.delta))
     by_type = _by_subject(tuple(rules))
-    findings = [
-        finding
-        for subject in subjects
-        for rule in by_type.get(type(subject), ())
-        for finding in rule.judge(subject, context)
-    ]
+    findings: list[Finding] = []
+    for subject in subjects:
+        said = [item for rule in by_type.get(type(subject), ()) for item in rule.judge(subject, context)]
+        if not said and isinstance(subject, Difference):
+            said = [_unjudged(type(subject).__name__)]
+        findings.extend(said)
+    if not findings and not recorded.delta.changes:
+        findings.append(_unjudged(type(node).__name__))
     findings.sort(key=lambda item: item.old, reverse=True)
     return Judgement(
         tuple(findings),
@@ -97,6 +99,18 @@ def revision_phase(phases: Iterable[Phase]) -> Phase:
     if {Phase.EXPAND, Phase.CONTRACT} <= kinds:
         return Phase.MIXED
     return next(phase for phase in (Phase.CONTRACT, Phase.EXPAND, Phase.MIGRATE) if phase in kinds)
+
+
+def _unjudged(kind: str) -> Finding:
+    """What is said where no rule speaks: silence is never taken for safety."""
+    return Finding(
+        "ZD909",
+        Verdict.UNKNOWN,
+        Verdict.UNKNOWN,
+        Phase.NEUTRAL,
+        f"no rule of zdmigrate judges this kind of change ({kind})",
+        "Have a person review it and add a waiver; please report it, so that a rule can be written.",
+    )
 
 
 def _unseen_table(recorded: RecordedStatement) -> str | None:

@@ -10,31 +10,20 @@ alone for a minute, since its login may be about to finish.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any, TypeVar
-
-import redis
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
-from redis.retry import Retry
 
 from zdsession.clock import now_ms
-from zdsession.errors import StoreUnavailableError
 from zdsession.record import Change, Found, Outcome, Record, Saved, is_live, merge
 from zdsession.stores import redis_scripts as scripts
 from zdsession.stores.redis_fields import from_fields, save_args, to_fields
+from zdsession.stores.redis_server import NotOursError, RedisServer
 
-T = TypeVar("T")
 log = logging.getLogger("zdsession.store")
 
 _INDEX_PATIENCE_MS = 60_000
 _BATCH = 200
-_LOST = (RedisConnectionError, RedisTimeoutError, ReadOnlyError)
 
 
 class RedisStore:
@@ -57,33 +46,19 @@ class RedisStore:
         max_connections: int = 64,
         clock: Callable[[], int] = now_ms,
     ) -> None:
-        self._budget = budget
+        self._server = RedisServer(url, budget=budget, max_connections=max_connections)
         self._prefix = prefix
         self._clock = clock
-        # An attempt waits for a pooled connection, the connect, the handshake and the answer: four parts of six.
-        # A second one is made while no more than two have passed, so both fit into the budget.
-        part = budget / 6
-        pool = redis.BlockingConnectionPool.from_url(
-            url,
-            timeout=part,
-            max_connections=max_connections,
-            socket_connect_timeout=part,
-            socket_timeout=part,
-            retry=Retry(NoBackoff(), 0),
-            decode_responses=False,
-        )
-        self._client = redis.Redis(connection_pool=pool)
-        self._execute: Callable[..., Any] = self._client.execute_command
 
     def load(self, record_id: str) -> Record | None:
         try:
-            fields = self._ask("HGETALL", self._key(record_id))
-        except _NotOursError:
+            fields = self._server.ask("HGETALL", self._key(record_id))
+        except NotOursError:
             log.warning("record %.12s is not a session hash: taken as absent", record_id)
             return None
         if not fields:
             return None
-        record = from_fields(fields)
+        record = from_fields(dict(zip(fields[::2], fields[1::2], strict=True)))
         if record is None:
             log.warning("record %.12s cannot be read: taken as absent", record_id)
             return None
@@ -93,12 +68,14 @@ class RedisStore:
         if record.user is not None:
             self._index(record.user, record_id, record.deadline)
         args = [self._ttl(record.expires), record.secret, *to_fields(record)]
-        return bool(self._script(scripts.CREATE, self._key(record_id), args))
+        return bool(self._server.run_script(scripts.CREATE, self._key(record_id), args))
 
     def save(self, record_id: str, base: Record, change: Change) -> Saved:
         if change.binding is not None and change.binding.user is not None:
             self._index(change.binding.user, record_id, base.deadline)
-        answer = self._script(scripts.SAVE, self._key(record_id), [self._ttl(change.expires), *save_args(change)])
+        answer = self._server.run_script(
+            scripts.SAVE, self._key(record_id), [self._ttl(change.expires), *save_args(change)]
+        )
         if answer == 0:
             return Saved(Outcome.GONE)
         if answer == 2:
@@ -106,15 +83,15 @@ class RedisStore:
         return Saved(Outcome.SAVED, merge(base, change)[0])
 
     def touch(self, record_id: str, seen: int, expires: int) -> None:
-        self._script(scripts.TOUCH, self._key(record_id), [self._ttl(expires), seen, expires])
+        self._server.run_script(scripts.TOUCH, self._key(record_id), [self._ttl(expires), seen, expires])
 
     def destroy(self, record_id: str) -> bool:
-        return bool(self._ask("DEL", self._key(record_id)))
+        return bool(self._server.ask("DEL", self._key(record_id)))
 
     def sessions_of(self, user: str) -> list[Found]:
         now, found, dead = self._clock(), [], []
         for batch in self._members(user):
-            answers = self._pipeline([("HMGET", self._key(i), "u", "c", "s", "e") for i, _ in batch])
+            answers = self._server.ask_many([("HMGET", self._key(i), "u", "c", "s", "e") for i, _ in batch])
             for (record_id, added), answer in zip(batch, answers, strict=True):
                 if answer is None or answer[0] != user.encode():
                     if now - added > _INDEX_PATIENCE_MS:
@@ -122,7 +99,7 @@ class RedisStore:
                 elif now < (one := Found(record_id, *(int(t or 0) for t in answer[1:]))).expires:
                     found.append(one)
         if dead:
-            self._ask("ZREM", self._index_key(user), *dead)
+            self._server.ask("ZREM", self._index_key(user), *dead)
         return sorted(found, key=lambda f: (f.created, f.id))
 
     def revoke_user(self, user: str, *, keep: str | None = None) -> int:
@@ -130,7 +107,7 @@ class RedisStore:
         for batch in self._members(user):
             doomed = [record_id for record_id, _ in batch if record_id != keep]
             for record_id in doomed:
-                revoked += self._script(scripts.REVOKE, self._key(record_id), [user])
+                revoked += self._server.run_script(scripts.REVOKE, self._key(record_id), [user])
         self.sessions_of(user)  # cleans the index
         return revoked
 
@@ -138,7 +115,7 @@ class RedisStore:
         return 0
 
     def close(self) -> None:
-        self._client.connection_pool.disconnect()
+        self._server.close()
 
     def _key(self, record_id: str) -> str:
         return f"{self._prefix}{record_id}"
@@ -150,66 +127,11 @@ class RedisStore:
         return max(1, expires - self._clock())
 
     def _index(self, user: str, record_id: str, deadline: int) -> None:
-        self._script(scripts.INDEX, self._index_key(user), [self._clock(), record_id, self._ttl(deadline)])
+        self._server.run_script(scripts.INDEX, self._index_key(user), [self._clock(), record_id, self._ttl(deadline)])
 
     def _members(self, user: str) -> Iterator[list[tuple[str, int]]]:
         """The user's index in batches of (record id, when it was added in ms)."""
-        answer = self._ask("ZRANGE", self._index_key(user), 0, -1, "WITHSCORES")
-        if answer and not isinstance(answer[0], (list, tuple)):  # RESP2 answers a flat list
-            answer = list(zip(answer[::2], answer[1::2], strict=True))
-        members = [(member.decode(), int(float(score))) for member, score in answer]
+        answer = self._server.ask("ZRANGE", self._index_key(user), 0, -1, "WITHSCORES")
+        members = [(name.decode(), int(float(added))) for name, added in zip(answer[::2], answer[1::2], strict=True)]
         for start in range(0, len(members), _BATCH):
             yield members[start : start + _BATCH]
-
-    # talking to the server
-
-    def _ask(self, *command: Any) -> Any:
-        return self._within_budget(lambda: self._execute(*command))
-
-    def _pipeline(self, commands: list[tuple[Any, ...]]) -> list[Any]:
-        """The answers, None for each key that is not ours."""
-
-        def run() -> list[Any]:
-            with self._client.pipeline(transaction=False) as pipe:
-                add: Callable[..., Any] = pipe.execute_command
-                for command in commands:
-                    add(*command)
-                answers = pipe.execute(raise_on_error=False)
-            for at, answer in enumerate(answers):
-                if isinstance(answer, Exception):
-                    if not str(answer).startswith("WRONGTYPE"):
-                        raise answer
-                    answers[at] = None
-            return answers
-
-        return self._within_budget(run)
-
-    def _script(self, script: scripts.Script, key: str, args: list[Any]) -> Any:
-        def run() -> Any:
-            try:
-                return self._execute("EVALSHA", script.sha, 1, key, *args)
-            except NoScriptError:  # a new or restarted server; EVAL also caches the script
-                return self._execute("EVAL", script.source, 1, key, *args)
-
-        return self._within_budget(run)
-
-    def _within_budget(self, ask: Callable[[], T]) -> T:
-        began = time.monotonic()
-        try:
-            try:
-                return ask()
-            except _LOST as error:
-                # The other pooled connections lead to the same dead or demoted server.
-                self._client.connection_pool.disconnect(inuse_connections=False)
-                if time.monotonic() - began > self._budget / 3:
-                    raise
-                log.info("redis: %s, trying once more on a fresh connection", type(error).__name__)
-                return ask()
-        except (RedisError, OSError) as error:
-            if str(error).startswith("WRONGTYPE"):
-                raise _NotOursError("redis: the key holds something else") from error
-            raise StoreUnavailableError(f"redis: {type(error).__name__}: {error}") from error
-
-
-class _NotOursError(StoreUnavailableError):
-    """The key holds something that is no hash."""

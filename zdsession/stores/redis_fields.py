@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zdsession.record import Change, Record
+from zdsession.record import Change, Record, is_sound
 
 
 def to_fields(record: Record) -> list[Any]:
@@ -30,10 +30,10 @@ def to_fields(record: Record) -> list[Any]:
 
 
 def from_fields(fields: Mapping[bytes, bytes]) -> Record | None:
-    """The record, or None when a field is missing or is not what we write."""
+    """The record, or None when something is missing or is not what we write."""
     try:
         user = fields.get(b"u")
-        return Record(
+        record = Record(
             secret=fields[b"h"],
             created=int(fields[b"c"]),
             seen=int(fields[b"s"]),
@@ -48,6 +48,7 @@ def from_fields(fields: Mapping[bytes, bytes]) -> Record | None:
         )
     except (KeyError, ValueError):
         return None
+    return record if is_sound(record) else None
 
 
 def save_args(change: Change) -> list[Any]:

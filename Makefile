@@ -1,0 +1,36 @@
+# The commands of zdrelease. Each works from a clean clone: it makes what it needs first, and a second run is quick.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test servers lint soak clean
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do \
+	  printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+demo: $(READY) ## the gate on the example's history: one revision is rejected, its split passes (no server)
+	@$(BIN)/python examples/demo.py
+
+test: $(READY) ## everything CI checks: servers, lint, types, the built wheel, all tests
+	@scripts/test
+
+servers: ## make MySQL, MariaDB and Redis available for the tests
+	@PYTHON=$(PYTHON) scripts/prepare_servers
+
+lint: $(READY) ## style, format and types
+	@scripts/lint
+
+soak: $(READY) servers ## the long tests: minutes of random faults, far more examples
+	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -m soak
+
+clean: ## remove what these commands made here (prepared servers live in the user's cache and stay)
+	rm -rf $(VENV) build dist site .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml constraints.txt scripts/make_venv
+	@PYTHON=$(PYTHON) scripts/make_venv $(VENV)
+	@touch $@

@@ -1,0 +1,5 @@
+"""`python -m zdmigrate`."""
+
+from zdmigrate.cli import main
+
+main()

@@ -1,0 +1,238 @@
+"""The plan: recorded revisions -> steps, each with phase, verdicts, cost, replication class and strategy.
+
+Pure: a recorded history and what is known of the deployed code go in, a value comes out.
+
+What counts as *old code*: with a known deployed revision (`--from`, `--since`, or the database's) every pending
+revision is judged for code written for the schema at that revision, as one release. Without one, each revision is
+judged as a release of its own, for code written for the schema just before it: the strict reading, and the only
+one under which a history that begins with nothing still says anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from zdmigrate.flavour import Flavour
+from zdmigrate.history.catalog import Catalog, ColumnType
+from zdmigrate.history.recording import RecordedHistory, RecordedRevision, RecordedStatement, ReplayError
+from zdmigrate.history.statements import parse_type
+from zdmigrate.verdict.cost import Cost, estimate
+from zdmigrate.verdict.evidence import OldCode
+from zdmigrate.verdict.judge import Judgement, judge, revision_phase, statement_phase
+from zdmigrate.verdict.kinds import Subject, subject_of
+from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
+from zdmigrate.verdict.replication import ReplicationClass, classify
+from zdmigrate.verdict.rules import RULES
+from zdmigrate.verdict.strategy import Strategy, choose
+from zdsession.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class TableSize:
+    """Estimated rows and bytes of a live table (data and indexes)."""
+
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What running a condition's proof query said: `met`, and in words what was found."""
+
+    met: bool | None
+    text: str
+
+
+@dataclass(frozen=True)
+class PlannedChange:
+    """One statement of a revision, judged.
+
+    Attributes:
+        id: `revision:index`, stable as long as the revision's statements are.
+        waivers: by rule id, the reason of the waiver that accepts its findings on this statement.
+        proofs: by condition name, what the live database said of it.
+    """
+
+    id: str
+    recorded: RecordedStatement
+    judgement: Judgement
+    cost: Cost
+    replication: ReplicationClass
+    strategy: Strategy
+    waivers: Mapping[str, str] = field(default_factory=dict)
+    proofs: Mapping[str, Proof] = field(default_factory=dict)
+
+    @property
+    def subject(self) -> Subject:
+        """Kind, table and column."""
+        return subject_of(self.recorded.statement.node)
+
+    @property
+    def open_findings(self) -> tuple[Finding, ...]:
+        """Findings no waiver accepts."""
+        return tuple(item for item in self.judgement.findings if item.rule not in self.waivers)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The old-code verdict over the open findings."""
+        return Verdict.worst(item.old for item in self.open_findings)
+
+    @property
+    def phase(self) -> Phase:
+        """The phase over the open findings."""
+        return statement_phase(item.phase for item in self.open_findings)
+
+    @property
+    def open_conditions(self) -> tuple[Condition, ...]:
+        """Conditions of open findings that no proof has met."""
+        wanted = dict.fromkeys(condition for item in self.open_findings for condition in item.conditions)
+        return tuple(item for item in wanted if not ((proof := self.proofs.get(item.name)) and proof.met))
+
+
+@dataclass(frozen=True)
+class PlannedRevision:
+    """One pending revision, judged."""
+
+    recorded: RecordedRevision
+    changes: tuple[PlannedChange, ...]
+    error_waived: str | None = None
+
+    @property
+    def revision(self) -> str:
+        """Its id."""
+        return self.recorded.revision
+
+    @property
+    def error(self) -> ReplayError | None:
+        """Why it could not be replayed to the end, unless a waiver accepts that."""
+        return None if self.error_waived else self.recorded.error
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of its changes; at least UNKNOWN when it could not be replayed."""
+        floor = [Verdict.UNKNOWN] if self.error else []
+        if self.recorded.data_dependent and self.changes:
+            floor.append(Verdict.CONDITIONAL)
+        return Verdict.worst([*(change.verdict for change in self.changes), *floor])
+
+    @property
+    def phase(self) -> Phase:
+        """Its phase: MIXED when it needs both sides of a deploy."""
+        return revision_phase(change.phase for change in self.changes)
+
+    @property
+    def contract_declared(self) -> bool:
+        """True when its author marked it as contract."""
+        return self.recorded.declared == "contract"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every pending revision in the order they run.
+
+    Attributes:
+        deployed: the revisions old code runs on; empty means each revision is judged as its own release.
+        warnings: sentences about the plan as a whole (a schema that is incomplete, an expired waiver, ...).
+    """
+
+    target: Flavour
+    revisions: tuple[PlannedRevision, ...]
+    deployed: tuple[str, ...] = ()
+    manifests: tuple[Manifest, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def counts(self) -> dict[str, int]:
+        """Changes by verdict; a revision that could not be replayed counts as one more unknown."""
+        found = dict.fromkeys((verdict.value for verdict in Verdict), 0)
+        for revision in self.revisions:
+            for change in revision.changes:
+                found[change.verdict.value] += 1
+            if revision.error is not None:
+                found[Verdict.UNKNOWN.value] += 1
+        return found
+
+    def phases(self) -> dict[str, int]:
+        """Revisions by phase."""
+        found = dict.fromkeys((phase.value for phase in Phase), 0)
+        for revision in self.revisions:
+            found[revision.phase.value] += 1
+        return found
+
+
+def make_plan(
+    history: RecordedHistory,
+    pending: Iterable[str],
+    *,
+    target: Flavour,
+    deployed: Sequence[str] = (),
+    base: Catalog | None = None,
+    manifests: Sequence[Manifest] = (),
+    sizes: Mapping[str, TableSize] | None = None,
+    has_replica: bool | None = None,
+) -> Plan:
+    """Judge the pending revisions of a recorded history.
+
+    Args:
+        pending: ids of the revisions to judge.
+        deployed: the heads old code runs on; with `base`, the schema there. Both empty: each revision is judged
+            for the schema just before it.
+        manifests: what the deployed versions map; empty means the whole base schema.
+        sizes: rows and bytes of live tables, where known.
+    """
+    wanted = set(pending)
+    planned = []
+    mapped = tuple(manifests)
+    common = OldCode(base, mapped, _parse_type(target)) if base is not None else None
+    for recorded in history.revisions:
+        if recorded.revision in wanted:
+            old_code = common or OldCode(recorded.before, mapped, _parse_type(target))
+            planned.append(_plan_revision(recorded, old_code, target, sizes or {}, has_replica))
+    return Plan(target, tuple(planned), tuple(deployed), mapped)
+
+
+def _parse_type(target: Flavour) -> _TypeReader:
+    return _TypeReader(target.is_mariadb)
+
+
+@dataclass(frozen=True, slots=True)
+class _TypeReader:
+    mariadb: bool
+
+    def __call__(self, text: str) -> ColumnType:
+        return parse_type(text, mariadb=self.mariadb)
+
+
+def _plan_revision(
+    recorded: RecordedRevision,
+    old_code: OldCode,
+    target: Flavour,
+    sizes: Mapping[str, TableSize],
+    has_replica: bool | None,
+) -> PlannedRevision:
+    changes = []
+    for statement in recorded.statements:
+        judgement = judge(statement, old_code.base, old_code, target, RULES)
+        cost = estimate(statement, target, old_code.base)
+        replication = classify(statement, target)
+        size = sizes.get(subject_of(statement.statement.node).table or "")
+        strategy = choose(
+            statement.statement.node,
+            cost,
+            replication,
+            rows=size.rows if size else None,
+            size_bytes=size.bytes if size else None,
+            has_replica=has_replica,
+        )
+        change_id = f"{recorded.revision}:{statement.index}"
+        changes.append(PlannedChange(change_id, statement, judgement, cost, replication, strategy))
+    return PlannedRevision(recorded, tuple(changes))
+
+
+def with_changes(plan: Plan, changes: Mapping[str, PlannedChange]) -> Plan:
+    """The plan with some changes replaced, by id."""
+    revisions = tuple(
+        replace(item, changes=tuple(changes.get(change.id, change) for change in item.changes))
+        for item in plan.revisions
+    )
+    return replace(plan, revisions=revisions)

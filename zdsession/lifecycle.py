@@ -1,0 +1,184 @@
+"""From the first touch of a session to its last save: which record it is, and what has to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from zdsession.errors import SessionError, StoreUnavailableError
+from zdsession.events import emit
+from zdsession.lookup import Hit, Standing, find
+from zdsession.record import Binding, Change, Outcome, Record, Rotation
+from zdsession.token import Token
+from zdsession.values import Edits, Values
+
+if TYPE_CHECKING:
+    from zdsession.manager import SessionManager
+
+
+class Lifecycle:
+    """One record in one request: found, or to be made, changed, and saved.
+
+    Args:
+        manager: the configuration.
+        tokens: ids the request came with.
+
+    Raises:
+        StoreUnavailableError: the store is out.
+    """
+
+    def __init__(self, manager: SessionManager, tokens: list[Token]) -> None:
+        self._manager = manager
+        #: The session is over for the browser: its cookie is to be removed, unless a new one is set.
+        self.ended = False
+        #: The browser needs a cookie it does not have.
+        self.cookie_due = False
+        self.token: Token
+        self.record_id: str
+        self.record: Record | None
+        self.user: str | None
+        self.values: Values
+        self.superseded: bool
+        self.by_previous: bool
+        self._next: Token
+        self._rotation: Rotation | None
+        hit = find(manager.store, tokens, manager.clock()) if tokens else None
+        if hit is None or hit.standing is Standing.SUPERSEDED:
+            self._start_anew()
+            self.superseded = hit is not None
+        else:
+            self._resume(hit)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the store has no record of it yet."""
+        return self.record is None
+
+    def rotate(self, grace_ms: int, *, change_of_user: bool = False) -> None:
+        """Have the next save replace the id, if the browser has one."""
+        if self.record is None:
+            return
+        insist = change_of_user or grace_ms == 0
+        if self.by_previous and not insist:
+            return  # another request has just done it; its answer brings the browser the new id
+        now = self._manager.clock()
+        self._next = Token.new(self.token.selector)
+        self._rotation = Rotation(
+            secret=self._next.hash,
+            at=now,
+            previous_until=now + grace_ms,
+            previous_blank=change_of_user,
+            expected=None if insist else self.record.secret,
+        )
+
+    def bind(self, user: str | None) -> None:
+        """Have the next save bind the session to a user: a new id, and nothing more for the old one."""
+        if user == self.user:
+            return
+        self.superseded = False
+        self.user = user
+        self.rotate(self._manager.grace_ms, change_of_user=True)
+
+    def end(self) -> None:
+        """Destroy the record, now and finally, and begin an empty session.
+
+        Raises:
+            StoreUnavailableError: the store is out; the session may live on.
+        """
+        if self.record is not None:
+            self._manager.store.destroy(self.record_id)
+            emit("invalidated", self.record_id)
+        self.ended = True
+        self.cookie_due = False
+        self._start_anew()
+
+    def save(self, idle_ms: int) -> bool:
+        """Write what changed since the last save. False if nothing did, or the session is gone.
+
+        Raises:
+            StoreUnavailableError: the store is out, and something had to be written.
+            NotStorableError, TooLargeError: a nested value cannot be stored.
+        """
+        edits = self.values.edits(self._manager.options.max_session_bytes)
+        if self.superseded:
+            if edits:
+                emit("superseded", self.record_id, dropped=sorted(edits.put))
+            return False
+        now = self._manager.clock()
+        if self.record is None:
+            return bool(edits or self.user is not None) and self._create(edits, now, idle_ms)
+        expires = min(now + idle_ms, self.record.deadline)
+        binding = None if self.user == self.record.user else Binding(self.user)
+        if edits or binding or self._rotation:
+            change = Change(now, expires, edits.put, edits.drop, edits.swap, self._rotation, binding)
+            return self._update(self.record, edits, change)
+        if now - self.record.seen >= self._manager.options.touch_fraction * idle_ms:
+            return self._touch(self.record, now, expires)
+        return False
+
+    def _start_anew(self) -> None:
+        self.superseded = self.by_previous = False
+        self.user = self.record = self._rotation = None
+        token = Token.new()
+        self._identify(token, token.record, {})
+
+    def _resume(self, hit: Hit) -> None:
+        self.superseded, self.by_previous = False, hit.standing is Standing.PREVIOUS
+        self.user, self.record, self._rotation = hit.record.user, hit.record, None
+        self._identify(hit.token, hit.record_id, hit.record.values)
+        renewal = self._manager.renewal_ms
+        if renewal is not None and self._manager.clock() - hit.record.renewed >= renewal:
+            self.rotate(self._manager.grace_ms)
+
+    def _identify(self, token: Token, record_id: str, stored: Mapping[str, bytes]) -> None:
+        self.token = self._next = token
+        self.record_id = record_id
+        self.values = Values(self._manager.codec, self._manager.sealer, self.record_id, stored)
+
+    def _create(self, edits: Edits, now: int, idle_ms: int) -> bool:
+        deadline = now + self._manager.absolute_ms
+        record = Record(
+            secret=self.token.hash,
+            created=now,
+            seen=now,
+            renewed=now,
+            expires=min(now + idle_ms, deadline),
+            deadline=deadline,
+            user=self.user,
+            values=edits.put,
+        )
+        if not self._manager.store.create(self.record_id, record):
+            raise SessionError("a new session id was taken: the random number generator of this machine repeats itself")
+        self.record = record
+        self.values.saved(edits)
+        self.cookie_due = True
+        emit("created", self.record_id)
+        return True
+
+    def _update(self, base: Record, edits: Edits, change: Change) -> bool:
+        saved = self._manager.store.save(self.record_id, base, change)
+        self._rotation = None
+        self.values.saved(edits)
+        if saved.record is None:
+            emit("gone", self.record_id, dropped=sorted(edits.put))
+            return False
+        self.record = saved.record
+        if saved.conflicts:
+            emit("merged", self.record_id, conflicts=saved.conflicts)
+        if saved.outcome is Outcome.YIELDED:
+            self.by_previous = True
+        elif change.rotation is not None:
+            self.token, self.by_previous = self._next, False
+            self.cookie_due = True
+            emit("regenerated", self.record_id)
+        return True
+
+    def _touch(self, record: Record, now: int, expires: int) -> bool:
+        try:
+            self._manager.store.touch(self.record_id, now, expires)
+        except StoreUnavailableError as error:
+            emit("touch_failed", self.record_id, error=error)  # the page is fine without; the next one tries
+            return False
+        self.record = replace(record, seen=now, expires=expires)
+        return True

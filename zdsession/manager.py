@@ -1,0 +1,79 @@
+"""One configuration of sessions: a store, its options, and the way from a request's cookie to a session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zdsession.circuit import Circuit, GuardedStore
+from zdsession.codec import Codec
+from zdsession.cookie import Cookie
+from zdsession.events import emit
+from zdsession.options import Options, milliseconds
+from zdsession.record import Found
+from zdsession.sealing import Sealer
+from zdsession.session import Session
+from zdsession.stores import open_store
+from zdsession.stores.base import Store
+
+
+class SessionManager:
+    """Opens sessions, and ends them by user. Make one for an app; safe to share between threads and over a fork.
+
+    Args:
+        store: a store, or the URL of one (see :func:`zdsession.open_store`).
+        options: see :class:`zdsession.options.Options`.
+
+    Raises:
+        ConfigurationError: options that cannot work together.
+        TypeError: an option there is not.
+    """
+
+    def __init__(self, store: Store | str, **options: Any) -> None:
+        self.options = Options(**options)
+        o = self.options
+        self.cookie = Cookie(o.cookie_name, o.same_site, o.insecure_http)
+        self.codec = Codec(o.types)
+        self.sealer = Sealer(o.keyring, compress_above=o.compress_above, max_value_bytes=o.max_value_bytes)
+        self.circuit = Circuit(failures=o.circuit_failures, cooldown=o.circuit_cooldown)
+        self.store = GuardedStore(open_store(store) if isinstance(store, str) else store, self.circuit)
+        self.clock = o.clock
+        self.idle_ms = milliseconds(o.idle_timeout)
+        self.absolute_ms = milliseconds(o.absolute_timeout)
+        self.renewal_ms = None if o.renewal_timeout is None else milliseconds(o.renewal_timeout)
+        self.grace_ms = milliseconds(o.grace)
+
+    def open(self, cookie_header: str | None) -> Session:
+        """The session of a request with this Cookie header. Asks the store nothing until it is touched."""
+        return Session(self, cookie_header)
+
+    def sessions_of(self, user: str) -> list[Found]:
+        """The live sessions bound to a user, oldest first.
+
+        Raises:
+            StoreUnavailableError: the store is out.
+        """
+        return self.store.sessions_of(user)
+
+    def revoke(self, session_id: str) -> bool:
+        """End one session by its ``id`` (``Session.id``, ``Found.id``). False if there was none.
+
+        Raises:
+            StoreUnavailableError: the store is out; the session may live on.
+        """
+        ended = self.store.destroy(session_id)
+        emit("revoked", session_id, found=ended)
+        return ended
+
+    def revoke_user(self, user: str, *, keep: Session | None = None) -> int:
+        """Log a user out everywhere, except from the session ``keep``. Final, also for requests under way.
+
+        Returns:
+            How many sessions were ended.
+
+        Raises:
+            StoreUnavailableError: the store is out; sessions may live on.
+        """
+        kept = None if keep is None else keep.id
+        count = self.store.revoke_user(user, keep=kept)
+        emit("revoked", kept or "", count=count)
+        return count

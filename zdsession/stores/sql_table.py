@@ -1,0 +1,86 @@
+"""The sessions table, and a record as a row of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, SmallInteger, Table
+from sqlalchemy.dialects import mysql
+
+from zdsession.record import Record, is_sound
+
+_values_from = msgspec.msgpack.Decoder(dict[str, bytes]).decode
+_values_to = msgspec.msgpack.Encoder().encode
+
+
+def _bytes(length: int, on_mysql: Any) -> Any:
+    """Bytes of at most ``length``, as the type MySQL and MariaDB index best."""
+    return LargeBinary(length).with_variant(on_mysql, "mysql").with_variant(on_mysql, "mariadb")
+
+
+def sessions_table(name: str) -> Table:
+    """The table: one row a session, found by hash, by user and by when it expires.
+
+    Users are bytes, so that no collation takes ``Bob`` for ``bob``. Times are milliseconds since the epoch.
+    """
+    return Table(
+        name,
+        MetaData(),
+        Column("id", _bytes(32, mysql.BINARY(32)), primary_key=True),
+        Column("version", BigInteger, nullable=False),
+        Column("secret", _bytes(32, mysql.VARBINARY(32)), nullable=False),
+        Column("previous", _bytes(32, mysql.VARBINARY(32)), nullable=False),
+        Column("previous_until", BigInteger, nullable=False),
+        Column("previous_blank", SmallInteger, nullable=False),
+        Column("created", BigInteger, nullable=False),
+        Column("seen", BigInteger, nullable=False),
+        Column("renewed", BigInteger, nullable=False),
+        Column("expires", BigInteger, nullable=False),
+        Column("deadline", BigInteger, nullable=False),
+        Column("user_id", _bytes(255, mysql.VARBINARY(255)), nullable=True),
+        Column("data", _bytes(2**24 - 1, mysql.MEDIUMBLOB()), nullable=False),
+        Index(f"ix_{name}_expires", "expires"),
+        Index(f"ix_{name}_user_id", "user_id"),
+        mysql_engine="InnoDB",
+    )
+
+
+def to_row(record: Record) -> dict[str, Any]:
+    """All columns but ``id``."""
+    return {
+        "version": record.version,
+        "secret": record.secret,
+        "previous": record.previous,
+        "previous_until": record.previous_until,
+        "previous_blank": int(record.previous_blank),
+        "created": record.created,
+        "seen": record.seen,
+        "renewed": record.renewed,
+        "expires": record.expires,
+        "deadline": record.deadline,
+        "user_id": None if record.user is None else record.user.encode(),
+        "data": _values_to(dict(record.values)),
+    }
+
+
+def from_row(row: Any) -> Record | None:
+    """The record in a row, or None when something in it is not what we write."""
+    try:
+        record = Record(
+            version=row.version,
+            secret=bytes(row.secret),
+            previous=bytes(row.previous),
+            previous_until=row.previous_until,
+            previous_blank=bool(row.previous_blank),
+            created=row.created,
+            seen=row.seen,
+            renewed=row.renewed,
+            expires=row.expires,
+            deadline=row.deadline,
+            user=None if row.user_id is None else row.user_id.decode(),
+            values=_values_from(row.data),
+        )
+    except (msgspec.MsgspecError, ValueError, TypeError):
+        return None
+    return record if is_sound(record) else None
