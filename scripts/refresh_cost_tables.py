@@ -43,7 +43,7 @@ class Oracle:
             port=parsed.port or 3306,
             user=parsed.username,
             password=parsed.password or "",
-            unix_socket=parsed.query.get("unix_socket"),  # type: ignore[arg-type]  # PyMySQL takes None
+            unix_socket=parsed.query.get("unix_socket"),
             autocommit=True,
         )
         version = str(self.value("SELECT VERSION()"))

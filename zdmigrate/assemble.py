@@ -17,7 +17,7 @@ from zdmigrate.flavour import DEFAULT_TARGET, Flavour
 from zdmigrate.history.catalog import Catalog
 from zdmigrate.history.charsets import schema_defaults
 from zdmigrate.history.recording import RecordedHistory, RecordedRevision
-from zdmigrate.history.replay import ReplayOptions, replay, replay_downgrade
+from zdmigrate.history.replay import ReplayOptions, replay, replay_downgrades
 from zdmigrate.history.scripts import Revision, Scripts
 from zdmigrate.plan import Plan, make_plan
 
@@ -161,15 +161,12 @@ def _replay(
         imports=settings.imports,
         stub_imports=settings.stub_imports,
         revision_timeout=settings.revision_timeout,
+        version_table=settings.version_table,
     )
-    history = replay(scripts, options, revisions=order, progress=progress)
+    history = replay(scripts, options, only=[item.revision for item in order], progress=progress)
     if not request.downgrade:
         return history
-    wanted = {item.revision for item in pending}
-    downgrades = [
-        replay_downgrade(scripts, options, item) if item.revision in wanted else item for item in history.revisions
-    ]
-    return replace(history, revisions=tuple(downgrades))
+    return replace(history, revisions=replay_downgrades(scripts, options, history, progress=progress))
 
 
 def _starting_schema(request: Request, target: Flavour, live: LiveSchema | None) -> tuple[Catalog, bool]:

@@ -217,11 +217,11 @@ def _plan_revision(
         replication = classify(statement, target)
         size = sizes.get(subject_of(statement.statement.node).table or "")
         strategy = choose(
-            statement.statement.node,
             cost,
             replication,
+            statement.statement.node,
             rows=size.rows if size else None,
-            size_bytes=size.bytes if size else None,
+            size=size.bytes if size else None,
             has_replica=has_replica,
         )
         change_id = f"{recorded.revision}:{statement.index}"

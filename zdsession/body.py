@@ -11,13 +11,14 @@ Chunk = TypeVar("Chunk")
 class SavingBody(Generic[Chunk]):
     """``body``, with ``save`` called after its last chunk, so before the client can know that it was the last.
 
-    It is called again on close, after the body's own ``close``, which may be where the app makes its last change.
+    ``finish`` is called on close, after the body's own ``close``, which may be where the app makes its last change.
     """
 
-    def __init__(self, body: Iterable[Chunk], save: Callable[[], None]) -> None:
+    def __init__(self, body: Iterable[Chunk], save: Callable[[], None], finish: Callable[[], None]) -> None:
         self._body = body
         self._chunks: Iterator[Chunk] = iter(body)
         self._save = save
+        self._finish = finish
 
     def __iter__(self) -> Iterator[Chunk]:
         return self
@@ -34,7 +35,7 @@ class SavingBody(Generic[Chunk]):
         try:
             close_body(self._body)
         finally:
-            self._save()
+            self._finish()
 
 
 def close_body(body: object) -> None:

@@ -107,15 +107,20 @@ def _show(store: Store, session_id: str) -> None:
     if record is None:
         raise click.ClickException(f"no session {session_id}")
     click.echo(_line(Found(session_id, record.created, record.seen, record.expires)))
-    click.echo(f"  user      {record.user if record.user is not None else '(none)'}")
+    click.echo(f"  user      {_printable(record.user) if record.user is not None else '(none)'}")
     click.echo(f"  ends      {_when(record.deadline)} at the latest")
     for key, value in sorted(record.values.items()):
-        click.echo(f"  value     {key.encode('unicode_escape').decode()}  {len(value):,} bytes")
+        click.echo(f"  value     {_printable(key)}  {len(value):,} bytes")
 
 
 def _line(found: Found) -> str:
     left = max(0, found.expires - now_ms()) // 60_000
     return f"{found.id}  since {_when(found.created)}  seen {_when(found.seen)}  {left} min left"
+
+
+def _printable(text: str) -> str:
+    """Stored text, which may hold what a terminal would obey."""
+    return text.encode("unicode_escape").decode()
 
 
 def _when(milliseconds: int) -> str:

@@ -49,7 +49,7 @@ class StoreUnavailableError(SessionError):
         self.retry_after = retry_after
 
 
-class DegradedWriteError(SessionError):
+class DegradedWriteError(StoreUnavailableError):
     """A write to the read-only stand-in that ``on_outage="degrade"`` gives while the store is out."""
 
 

@@ -117,21 +117,22 @@ class ZDSession(SessionInterface):
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Save it and put the cookie into the response; a streamed one is saved again when it is closed."""
         assert isinstance(session, FlaskSession)
+        streamed = response.is_streamed and not response.direct_passthrough  # which is a file the server sends
         try:
-            session.save()
+            if streamed:
+                session.save()
+            else:
+                session.finish()
         except StoreUnavailableError as error:
             _refuse(response, error)
             return
         finally:
             session.headers_sent = True
         if session.touched:
-            headers = with_session(response.headers, touched=True, cookie=session.set_cookie())
-            response.headers = Headers(headers)
-            if response.direct_passthrough:  # a file the server sends by itself
-                response.call_on_close(session.save)
-            elif response.is_streamed:
-                body: Iterable[Any] = response.response
-                response.response = SavingBody(body, session.save)
+            response.headers = Headers(with_session(response.headers, touched=True, cookie=session.set_cookie()))
+        if streamed:
+            body: Iterable[Any] = response.response
+            response.response = SavingBody(body, session.save, session.finish)
 
 
 def _unavailable(error: StoreUnavailableError) -> Response:

@@ -89,7 +89,7 @@ class Lifecycle:
         if self.record is not None:
             self._manager.store.destroy(self.record_id)
             emit("invalidated", self.record_id)
-        self.ended = True
+            self.ended = True
         self.cookie_due = False
         self._start_anew()
 

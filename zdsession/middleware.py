@@ -56,7 +56,7 @@ class SessionMiddleware:
             close_body(body)
             return [response.refused]
         if isinstance(body, (list, tuple)) or _is_file(body, environ):
-            session.save()  # what changed between start_response and return; nobody runs app code after this
+            session.finish()  # with what changed between start_response and return; no app code runs after this
             return body
         return _Body(body, response)
 
@@ -79,8 +79,8 @@ class _Response:
         except StoreUnavailableError as error:
             self.refuse(error)
             return _discard
-        if session.outage is not None and status.startswith("5") and not session.headers_sent and not session.degraded:
-            self.refuse(session.outage)  # the framework made its own page of the error we raised
+        if session.outage is not None and status.startswith("500") and not session.headers_sent:
+            self.refuse(session.outage)  # the framework made a page of its own of the error we raised
             return _discard
         session.headers_sent = True
         if session.touched:
@@ -89,10 +89,15 @@ class _Response:
             return self._start_response(status, headers)
         return self._start_response(status, headers, exc_info)
 
-    def finish(self) -> None:
+    def save(self) -> None:
         """Save what changed since the response began."""
         if self.refused is None:
             self.session.save()
+
+    def finish(self) -> None:
+        """The same, for the last time."""
+        if self.refused is None:
+            self.session.finish()
 
     def refuse(self, error: StoreUnavailableError) -> bytes:
         """Answer 503 instead. Raises ``error`` if the app's own response has begun."""
@@ -108,7 +113,7 @@ class _Body(SavingBody[bytes]):
     """The app's body, replaced by a refusal if the store went out before the response began."""
 
     def __init__(self, body: Iterable[bytes], response: _Response) -> None:
-        super().__init__(body, response.finish)
+        super().__init__(body, response.save, response.finish)
         self._response = response
 
     def __next__(self) -> bytes:

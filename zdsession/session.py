@@ -44,6 +44,8 @@ class Session(MutableMapping[str, Any]):
         self.touched = False
         #: Set by the integration when the response's headers leave.
         self.headers_sent = False
+        #: Set by :meth:`finish`.
+        self.finished = False
         #: The error that kept this request from its session, if one did.
         self.outage: StoreUnavailableError | None = None
         self._header = cookie_header
@@ -155,12 +157,18 @@ class Session(MutableMapping[str, Any]):
         Raises:
             StoreUnavailableError: the store is out, and the session may live on.
         """
-        self._changing().end()
+        life = self._changing()
+        try:
+            life.end()
+        except StoreUnavailableError as error:
+            self._failed(error)
+            raise
 
     # values that are read once
 
     def flash(self, value: Any, category: str = "message") -> None:
         """Keep a value for whoever asks ``flashes()`` next; parallel requests do not lose each other's."""
+        self.manager.codec.encode(value, f"flashed as {category}")  # refused by that name, not by our key's
         self._flashed += 1
         key = f"{_FLASH}{self.manager.clock():014d}:{self._flashed:04d}:{secrets.token_hex(4)}"
         self._set(key, [category, value])
@@ -195,6 +203,11 @@ class Session(MutableMapping[str, Any]):
         if wrote and self.persistent:
             self.resend_cookie()
 
+    def finish(self) -> None:
+        """Save for the last time, as the response is complete: later looks do no harm, later changes are refused."""
+        self.save()
+        self.headers_sent = self.finished = True
+
     def resend_cookie(self) -> None:
         """Send the cookie again, with its age counted from now; not where another response brings a newer id."""
         if self._life is not None and self._life.record is not None and not self._life.by_previous:
@@ -223,10 +236,13 @@ class Session(MutableMapping[str, Any]):
         life = self._reading()
         if self._read_only:
             raise DegradedWriteError("the session store is out: this session is empty and takes no changes")
+        if self.finished:
+            raise HeadersSentError("the request is over: this change to its session would not be saved")
         return life
 
     def _open(self) -> Lifecycle:
-        self._need_headers("the session must be touched first before the response begins, which then says so")
+        if not self.finished:
+            self._need_headers("the session must be touched first before the response begins, which then says so")
         self.touched = True
         try:
             self._life = Lifecycle(self.manager, self.manager.cookie.tokens(self._header))

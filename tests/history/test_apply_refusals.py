@@ -31,7 +31,7 @@ C = "CREATE TABLE c (id INT PRIMARY KEY, p INT, CONSTRAINT f FOREIGN KEY (p) REF
         (1054, [T, "ALTER TABLE t ADD COLUMN c INT AFTER zz"]),
         (1054, [T, "ALTER TABLE t RENAME COLUMN zz TO y"]),
         (1060, [T, "ALTER TABLE t ADD COLUMN A INT"]),
-        (1060, [T, "ALTER TABLE t CHANGE a b INT"]),
+        (1060, [T, "ALTER TABLE t CHANGE id b INT"]),
         (1061, [T, "CREATE INDEX ka ON t (id)"]),
         (1068, [T, "ALTER TABLE t ADD PRIMARY KEY (a)"]),
         (1072, [T, "ALTER TABLE t ADD INDEX (zz)"]),

@@ -187,7 +187,7 @@ def test_session_transaction(client: FlaskClient) -> None:
     assert client.get("/get").json == {"a": [1]}
     with client.session_transaction() as change:
         change["a"].append(2)
-        assert not change.new  # type: ignore[truthy-bool]
+        assert not change.new
         change.modified = True
         assert not change.modified
     assert client.get("/get").json == {"a": [1, 2]}
@@ -198,6 +198,15 @@ def test_session_while_the_client_is_open(client: FlaskClient) -> None:
         client.get("/set/a/1")
         assert session["a"] == "1"
         assert isinstance(session._get_current_object(), FlaskSession)  # type: ignore[attr-defined]
+
+
+def test_looking_after_a_page_that_did_not(client: FlaskClient) -> None:
+    client.get("/set/a/1")
+    with client:
+        client.get("/plain")
+        assert session["a"] == "1"
+        with pytest.raises(HeadersSentError, match="the request is over"):
+            session["a"] = "2"
 
 
 @pytest.mark.parametrize("path", ["/get", "/set/a/2"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import sys
@@ -12,7 +13,14 @@ from wsgiref.util import FileWrapper
 import pytest
 
 from tests.zdsession.helpers import Browser, Spy
-from zdsession import HeadersSentError, NotStorableError, Session, SessionManager, SessionMiddleware
+from zdsession import (
+    HeadersSentError,
+    NotStorableError,
+    Session,
+    SessionManager,
+    SessionMiddleware,
+    StoreUnavailableError,
+)
 from zdsession.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -366,6 +374,31 @@ def test_a_framework_that_makes_its_own_500_of_it() -> None:
 
     spy.out = True
     unavailable(Browser(SessionMiddleware(app, client.app.sessions), client.cookies).get(), client)
+
+
+def test_an_uncaught_degraded_write_is_a_503() -> None:
+    client, spy = broken(on_outage="degrade")
+    spy.out = True
+    answer = switch(client, put("a", 2)).get()
+    assert (answer.status, answer.one("Set-Cookie")) == ("503 Service Unavailable", None)
+
+
+def test_an_app_may_answer_an_outage_itself() -> None:
+    client, spy = broken()
+    assert isinstance(client.app, SessionMiddleware)
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with contextlib.suppress(StoreUnavailableError):
+            environ["zdsession"].get("a")
+        start_response("503 Sorry", [TEXT])
+        return [b"app's page"]
+
+    spy.out = True
+    assert Browser(SessionMiddleware(app, client.app.sessions), client.cookies).get().body == b"app's page"
+
+
+def test_logging_out_a_visitor_sends_nothing() -> None:
+    assert browser(lambda session: session.invalidate()).get().one("Set-Cookie") is None
 
 
 def test_degrade_serves_the_page() -> None:

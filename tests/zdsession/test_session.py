@@ -388,6 +388,11 @@ def test_flashes_are_read_once_in_order(world: World) -> None:
     assert world.open(cookie).flashes() == []
 
 
+def test_a_flash_that_cannot_be_stored(world: World) -> None:
+    with pytest.raises(NotStorableError, match=r"flashed as message\[0\] of type builtins.object"):
+        world.open().flash([object()])
+
+
 def test_parallel_flashes_are_both_kept(world: World) -> None:
     cookie = world.begin(a=1)
     one, two = world.open(cookie), world.open(cookie)
@@ -478,6 +483,15 @@ def test_after_the_headers_what_needs_one_is_refused(world: World) -> None:
     assert world.open(cookie).is_new
 
 
+def test_after_the_end_nothing_changes_any_more(world: World) -> None:
+    cookie = world.begin(a=1)
+    session = world.open(cookie)
+    session.finish()
+    assert session["a"] == 1
+    with pytest.raises(HeadersSentError, match="the request is over"):
+        session["a"] = 2
+
+
 # outage
 
 
@@ -492,6 +506,16 @@ def test_fail_raises_and_a_store_that_is_back_is_used() -> None:
     assert session.set_cookie() is None
     world.spy.out = False
     assert world.open(cookie)["a"] == 1
+
+
+def test_a_logout_that_cannot_be_final_is_an_error(world: World) -> None:
+    cookie = world.begin(a=1)
+    session = _touched(world.open(cookie))
+    world.spy.out = True
+    with pytest.raises(StoreUnavailableError):
+        session.invalidate()
+    assert session.outage is not None
+    assert session.set_cookie() is None
 
 
 def test_degrade_is_empty_read_only_and_keeps_the_cookie() -> None:

@@ -41,7 +41,6 @@ from zdmigrate.history.syntax import (
     SetSystemVersioning,
 )
 from zdmigrate.history.tables import add_column_actions, parse_period, parse_wait
-from zdmigrate.history.tokens import render
 from zdmigrate.history.words import words
 
 _PARTITION_VERBS = words(
@@ -129,7 +128,7 @@ def _action(cursor: Cursor) -> tuple[AlterAction, ...]:
         cursor.expect("VALIDATION")
     else:
         raise cursor.problem("unknown ALTER TABLE action")
-    return (OtherAction(render(cursor.tokens_from(first))),)
+    return (OtherAction(" ".join(token.key for token in cursor.tokens_from(first))),)
 
 
 def _position(cursor: Cursor) -> Position | None:

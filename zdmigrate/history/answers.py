@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from zdmigrate.flavour import Flavour
 from zdmigrate.history.catalog import Catalog, Column, ColumnType, Table
-from zdmigrate.history.dictionary import DATABASE, open_dictionary
+from zdmigrate.history.dictionary import DATABASE, column_key, open_dictionary
 from zdmigrate.history.recording import SessionState
 from zdmigrate.history.refusals import Refused
-from zdmigrate.history.showing import quoted, show_create_table, string
+from zdmigrate.history.showing import column_type, default_text, quoted, show_create_table, string
 
 _NAME = r"(?:`(?:[^`]|``)+`|[\w$]+)"
 _TABLE = rf"({_NAME}(?:\s*\.\s*{_NAME})?)"
@@ -33,7 +33,7 @@ _SHOW_VARIABLES = re.compile(rf"SHOW\s+(?:GLOBAL\s+|SESSION\s+)?VARIABLES{_FILTE
 _DESCRIBE = re.compile(rf"(?:DESCRIBE|DESC|EXPLAIN)\s+{_TABLE}(?:\s+({_NAME}|'[^']*'))?\s*;?\s*", re.I)
 _VARIABLE = re.compile(r"@@(?:(?:session|global|local)\s*\.\s*)?`?(\w+)`?|@`?(\w+)`?", re.I)
 
-_TABLE_COLUMN = f"Tables_in_{DATABASE}"
+_DESCRIBED = ("Field", "Type", "Null", "Key", "Default", "Extra")
 _INDEX_COLUMNS = (
     "TABLE_NAME AS `Table`, NON_UNIQUE AS `Non_unique`, INDEX_NAME AS `Key_name`, SEQ_IN_INDEX AS `Seq_in_index`, "
     "COLUMN_NAME AS `Column_name`, COLLATION AS `Collation`, CARDINALITY AS `Cardinality`, SUB_PART AS `Sub_part`, "
@@ -151,21 +151,26 @@ class Answers:
         if not catalog.complete:
             self.unsure.append("the list of tables")
         schema = _bare(match[3]) if match[3] else DATABASE
+        label = f"Tables_in_{schema}"
+        if match[5]:
+            inner = (
+                f"SELECT TABLE_NAME AS `{label}`, TABLE_TYPE AS `Table_type` FROM information_schema.tables "
+                f"WHERE TABLE_SCHEMA = {string(schema)}"
+            )
+            chosen = "*" if match[2] else f"`{label}`"
+            return self._query(f"SELECT {chosen} FROM ({inner}) WHERE {match[5]}", catalog, SessionState())
         prefix = "" if schema == DATABASE else f"{schema}."
-        rows: list[tuple[object, ...]] = []
-        for slot, kind in ((catalog.tables, "BASE TABLE"), (catalog.views, "VIEW")):
-            for key in slot:
-                if key.startswith(prefix) and "." not in key[len(prefix) :]:
-                    rows.append((key[len(prefix) :], kind))
-        rows.sort(key=lambda row: str(row[0]))
+        rows = sorted(
+            (key.removeprefix(prefix), kind)
+            for slot, kind in ((catalog.tables, "BASE TABLE"), (catalog.views, "VIEW"))
+            for key in slot
+            if key.startswith(prefix) and "." not in key[len(prefix) :]
+        )
         if match[4]:
-            rows = [row for row in rows if _like(str(row[0]), match[4])]
-        if match[5] or not match[2]:
-            if match[5]:
-                raise Unanswerable(match.string)
-            rows = [row[:1] for row in rows]
-        names = (f"Tables_in_{schema}", "Table_type")
-        return Answer(names if match[2] else names[:1], rows)
+            rows = [row for row in rows if _like(row[0], match[4])]
+        if match[2]:
+            return Answer((label, "Table_type"), list(rows))
+        return Answer((label,), [row[:1] for row in rows])
 
     def _show_create(self, match: re.Match[str], catalog: Catalog) -> Answer:
         key = table_key(match[2])
@@ -190,11 +195,11 @@ class Answers:
         self, key: str, where: str, catalog: Catalog, *, outer: str | None = None, full: bool = False
     ) -> Answer:
         if key == self.version_table and key not in catalog.tables:
-            return Answer(("Field", "Type", "Null", "Key", "Default", "Extra"), [("version_num", "varchar(32)", "NO")])
+            return Answer(_DESCRIBED, [_described(column, VERSION_TABLE) for column in VERSION_TABLE.columns])
         if key not in catalog.views:
             table = self._table(key, catalog)
-            if not table.complete:
-                self.unsure.append(f"the columns of {key}")
+            if not where and not full and outer is None:
+                return Answer(_DESCRIBED, [_described(column, table) for column in table.columns])
         schema, _, name = key.rpartition(".")
         chosen = _COLUMN_COLUMNS
         if full:
@@ -208,9 +213,7 @@ class Answers:
 
     def _show_index(self, match: re.Match[str], catalog: Catalog) -> Answer:
         key = table_key(match[1], match[2])
-        table = self._table(key, catalog)
-        if not table.complete:
-            self.unsure.append(f"the indexes of {key}")
+        self._table(key, catalog)
         schema, _, name = key.rpartition(".")
         inner = (
             f"SELECT {_INDEX_COLUMNS} FROM information_schema.statistics WHERE TABLE_SCHEMA = "
@@ -249,8 +252,7 @@ class Answers:
         if table is None:
             if not catalog.complete:
                 self.unsure.append(f"the table {key}")
-            schema = "" if "." in key else f"{DATABASE}."
-            raise Refused(1146, f"Table '{schema}{key}' doesn't exist")
+            raise Refused(1146, f"Table '{key}' doesn't exist")
         if not table.complete:
             self.unsure.append(f"the table {key}")
         return table
@@ -319,6 +321,14 @@ def _like(text: str, pattern: str) -> bool:
 
 def _concat(*parts: object) -> str | None:
     return None if any(part is None for part in parts) else "".join(map(str, parts))
+
+
+def _described(column: Column, table: Table) -> tuple[object, ...]:
+    extra = "auto_increment" if column.auto_increment else ""
+    literal = column.default is not None and column.default.kind == "literal"
+    default = column.default.text if column.default is not None and literal else default_text(column)
+    nullable = "YES" if column.nullable else "NO"
+    return (column.name, column_type(column.type), nullable, column_key(table, column.name), default, extra)
 
 
 def labels_of(names: Sequence[str], tables: Sequence[str], catalog: Catalog) -> list[tuple[str, Column | None]]:

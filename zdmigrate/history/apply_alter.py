@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from zdmigrate.history.apply_checks import change_checks
-from zdmigrate.history.apply_columns import change_columns, fold_json
+from zdmigrate.history.apply_checks import add_checks, keep_checks
+from zdmigrate.history.apply_columns import change_columns, check_duplicates, fold_json
 from zdmigrate.history.apply_foreign import (
     add_foreign_keys,
     check_columns_needed,
     drop_foreign_keys,
     rename_columns,
 )
-from zdmigrate.history.apply_keys import change_keys
+from zdmigrate.history.apply_keys import add_keys, check_keys_needed, keep_keys, lost_primary
 from zdmigrate.history.catalog import Catalog, Partitioning, Table
 from zdmigrate.history.charsets import canonical_collation, default_collation, resolve
 from zdmigrate.history.draft import Context, Draft
@@ -50,16 +50,23 @@ def alter(context: Context, key: str, table: Table, actions: Sequence[AlterActio
     set_options(draft, actions)
     drop_foreign_keys(draft, actions)
     change_columns(draft, actions)
-    if context.flavour.is_mariadb:
+    keep_keys(draft, actions)
+    keep_checks(draft, actions)
+    draft.refuse_missing(actions)
+    check_duplicates(draft)
+    kept = {key.name.lower() for key in draft.keys}
+    add_keys(draft, actions)
+    if context.flavour.is_mariadb and not lost_primary(draft):
         # MariaDB misses the index before it misses the column.
-        change_keys(draft, actions)
+        check_keys_needed(draft, kept)
         check_columns_needed(draft, actions)
     else:
         check_columns_needed(draft, actions)
-        change_keys(draft, actions)
     rename_columns(draft)
     add_foreign_keys(draft, actions)
-    change_checks(draft, actions)
+    if not context.flavour.is_mariadb or lost_primary(draft):
+        check_keys_needed(draft, kept)
+    add_checks(draft, actions)
     partition(draft, actions)
     return draft.table()
 

@@ -13,18 +13,14 @@ from zdmigrate.history.refusals import Refused, refused
 from zdmigrate.history.syntax import AddCheck, AddColumn, AlterAction, DropCheck, ModifyColumn, SetCheckEnforced
 
 
-def change_checks(draft: Draft, actions: Sequence[AlterAction]) -> None:
-    """Carry out every action on checks; columns must be settled already.
+def keep_checks(draft: Draft, actions: Sequence[AlterAction]) -> None:
+    """Keep the old checks that stay; columns must be settled already.
 
     Raises:
         Refused: as the server would.
     """
-    if not draft.flavour.is_mariadb and not draft.flavour.at_least(8, 0, 16):
-        draft.checks = []
-        return
     _drop(draft, actions)
     _follow_columns(draft, actions)
-    _add(draft, actions)
 
 
 def _drop(draft: Draft, actions: Sequence[AlterAction]) -> None:
@@ -35,7 +31,8 @@ def _drop(draft: Draft, actions: Sequence[AlterAction]) -> None:
         found = next((c for c in draft.checks if c.name.lower() == wanted and c.column is None), None)
         if found is None:
             if draft.flavour.is_mariadb:
-                raise draft.cannot_drop("CONSTRAINT", action.name)
+                draft.miss(action, "CONSTRAINT", action.name)
+                continue
             raise refused(3821, name=action.name)
         position = draft.checks.index(found)
         if isinstance(action, DropCheck):
@@ -69,7 +66,14 @@ def _follow_columns(draft: Draft, actions: Sequence[AlterAction]) -> None:
     draft.checks = kept
 
 
-def _add(draft: Draft, actions: Sequence[AlterAction]) -> None:
+def add_checks(draft: Draft, actions: Sequence[AlterAction]) -> None:
+    """Name and add the checks of the actions (MySQL before 8.0.16 reads them and forgets them).
+
+    Raises:
+        Refused: as the server would.
+    """
+    if not draft.flavour.is_mariadb and not draft.flavour.at_least(8, 0, 16):
+        return
     mariadb = draft.flavour.is_mariadb
     pattern = check_pattern(draft.key, draft.flavour)
     existing = [check.name for check in draft.checks]

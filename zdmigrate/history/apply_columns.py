@@ -42,11 +42,15 @@ def change_columns(draft: Draft, actions: Sequence[AlterAction]) -> None:
         Refused: as the server would.
     """
     table = draft.old.name
-    drops = {action.name.lower(): action for action in actions if isinstance(action, DropColumn)}
+    drops: dict[str, DropColumn] = {}
     modifies: dict[str, ModifyColumn] = {}
     alters: dict[str, list[AlterAction]] = {}
     for action in actions:
-        if isinstance(action, ModifyColumn):
+        if isinstance(action, DropColumn):
+            if action.name.lower() in drops:
+                draft.miss(action, "COLUMN", action.name)
+            drops[action.name.lower()] = action
+        elif isinstance(action, ModifyColumn):
             if action.old_name.lower() in modifies:
                 raise refused(1054, name=action.old_name, table=table)
             modifies[action.old_name.lower()] = action
@@ -64,6 +68,8 @@ def change_columns(draft: Draft, actions: Sequence[AlterAction]) -> None:
             continue
         modify = modifies.pop(name, None)
         pending = alters.pop(name, [])
+        if len(pending) > (1 if modify is None else 0):
+            raise refused(1054, name=column.name, table=table)
         if modify is not None:
             after = replace(settle(draft, modify.column), uid=column.uid)
         else:
@@ -77,7 +83,7 @@ def change_columns(draft: Draft, actions: Sequence[AlterAction]) -> None:
         else:
             kept.append(after)
     for missing in drops.values():
-        raise draft.cannot_drop("COLUMN", missing.name)
+        draft.miss(missing, "COLUMN", missing.name)
     for missed in modifies.values():
         raise refused(1054, name=missed.old_name, table=table)
     for wanted, steps in alters.items():
@@ -94,7 +100,8 @@ def change_columns(draft: Draft, actions: Sequence[AlterAction]) -> None:
         elif isinstance(action, ModifyColumn) and action.old_name.lower() in by_old_name:
             position, column = by_old_name.pop(action.old_name.lower())
             _insert(draft, column, position)
-    _verify(draft)
+    if not draft.columns and draft.old.complete:
+        raise refused(1113 if draft.creating else 1090)
 
 
 def fold_json(action: AlterAction) -> AlterAction:
@@ -237,11 +244,10 @@ def _insert(draft: Draft, column: Column, position: Position | None) -> None:
         raise refused(1054, name=position.after, table=draft.old.name)
 
 
-def _verify(draft: Draft) -> None:
+def check_duplicates(draft: Draft) -> None:
+    """No two columns of one name."""
     seen: set[str] = set()
     for column in draft.columns:
         if column.name.lower() in seen:
             raise refused(1060, name=column.name)
         seen.add(column.name.lower())
-    if not draft.columns and draft.old.complete:
-        raise refused(1113 if draft.creating else 1090)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from zdmigrate.history.apply_keys import key_columns, needs_unique_parent, supports, supports_uniquely
 from zdmigrate.history.catalog import Column, ColumnType, ForeignKey, Key, Table
+from zdmigrate.history.charsets import bytes_per_character
 from zdmigrate.history.draft import Draft
 from zdmigrate.history.naming import (
     bare_name,
@@ -28,29 +29,35 @@ def drop_foreign_keys(draft: Draft, actions: Sequence[AlterAction]) -> None:
         if isinstance(action, DropForeignKey):
             found = next((fk for fk in draft.foreign_keys if fk.name.lower() == action.name.lower()), None)
             if found is None:
-                raise draft.cannot_drop("FOREIGN KEY", action.name)
-            draft.foreign_keys.remove(found)
+                draft.miss(action, "FOREIGN KEY", action.name)
+            else:
+                draft.foreign_keys.remove(found)
 
 
 def check_columns_needed(draft: Draft, actions: Sequence[AlterAction]) -> None:
     """Columns a foreign key stands on may not be dropped, nor change their type while foreign_key_checks is on."""
-    for constraint in draft.foreign_keys:
+    mine = sorted(draft.foreign_keys, key=lambda constraint: constraint.name)
+    for constraint in mine:
         for name in constraint.columns:
             if name.lower() in draft.dropped:
                 raise refused(1828, column=name, name=constraint.name)
     still = {constraint.name.lower() for constraint in draft.foreign_keys}
-    parents = [
-        (child, constraint)
-        for child, constraint in draft.catalog.references_to(draft.key)
-        if child != draft.key or constraint.name.lower() in still
-    ]
+    parents = sorted(
+        (
+            (child, constraint)
+            for child, constraint in draft.catalog.references_to(draft.key)
+            if child != draft.key or constraint.name.lower() in still
+        ),
+        key=lambda pair: (pair[0], pair[1].name),
+    )
     for child, constraint in parents:
         for name in constraint.ref_columns:
             if name.lower() in draft.dropped:
                 raise refused(1829, column=name, name=constraint.name, table=bare_name(child))
     if not any(isinstance(action, ModifyColumn | ConvertCharset) for action in actions):
         return
-    for constraint in draft.foreign_keys:
+    _check_renames(draft, [fk.columns for fk in draft.foreign_keys] + [fk.ref_columns for _, fk in parents])
+    for constraint in mine:
         for name in constraint.columns:
             before, after = _pair(draft, name)
             if before is None or after is None:
@@ -65,8 +72,10 @@ def check_columns_needed(draft: Draft, actions: Sequence[AlterAction]) -> None:
                 if parent is not None
                 else None
             )
-            if not draft.flavour.is_mariadb and other is not None and not compatible(after.type, other.type):
+            if not draft.flavour.is_mariadb and other is not None and not _fits(draft, after.type, other.type):
                 raise refused(3780, column=name, parent=other.name, name=constraint.name)
+            if not draft.flavour.is_mariadb and not draft.session.foreign_key_checks:
+                continue
             raise refused(1832, column=name, name=constraint.name)
     for child, constraint in parents:
         for name in constraint.ref_columns:
@@ -77,9 +86,21 @@ def check_columns_needed(draft: Draft, actions: Sequence[AlterAction]) -> None:
             other = (
                 table.column(_opposite(name, constraint.ref_columns, constraint.columns)) if table is not None else None
             )
-            if not draft.flavour.is_mariadb and other is not None and not compatible(other.type, after.type):
+            if not draft.flavour.is_mariadb and other is not None and not _fits(draft, other.type, after.type):
                 raise refused(3780, column=other.name, parent=name, name=constraint.name)
+            if not draft.flavour.is_mariadb and not draft.session.foreign_key_checks:
+                continue
             raise refused(1833, column=name, name=constraint.name, table=draft.context.written(child))
+
+
+def _check_renames(draft: Draft, used: Sequence[Sequence[str]]) -> None:
+    """A foreign key's column is renamed in place only: not while another change copies the table."""
+    if not any(name.lower() in draft.renames for names in used for name in names):
+        return
+    for column in draft.columns:
+        was = draft.old.column_by_uid(column.uid)
+        if was is not None and was.type.name != "unknown" and _changes_data(draft, was, column):
+            raise refused(1846, draft.flavour.is_mariadb)
 
 
 def rename_columns(draft: Draft) -> None:
@@ -211,22 +232,35 @@ def _pair(draft: Draft, name: str) -> tuple[Column | None, Column | None]:
     return before, next((column for column in draft.columns if column.uid == before.uid), None)
 
 
+def _fits(draft: Draft, child: ColumnType, parent: ColumnType) -> bool:
+    """Like `compatible`; without foreign_key_checks MySQL lets the charsets differ."""
+    if not draft.session.foreign_key_checks:
+        parent = replace(parent, charset=child.charset, collation=child.collation)
+    return compatible(child, parent)
+
+
 def _opposite(column: str, mine: Sequence[str], theirs: Sequence[str]) -> str:
     """The column on the other side of a foreign key."""
     return next((other for name, other in zip(mine, theirs, strict=False) if name.lower() == column.lower()), "")
 
 
 def _changes_data(draft: Draft, before: Column, after: Column) -> bool:
-    """True when the column's stored form changes (a longer VARCHAR does not count in MySQL)."""
+    """True when the change cannot be made in place: nearly every change of type.
+
+    What can: members added at the end of an ENUM or SET, and on MySQL a longer VARCHAR whose length still takes as
+    many bytes to store.
+    """
     old, new = before.type, after.type
-    if not draft.session.foreign_key_checks:
-        return draft.flavour.is_mariadb and (old.charset, old.collation) != (new.charset, new.collation)
-    if old == new or draft.flavour.is_mariadb:
-        return old != new
-    if old.name == new.name == "varchar" and (old.charset, old.collation) == (new.charset, new.collation):
-        return new.args < old.args
-    if old.name == new.name and old.name in ("enum", "set"):
+    if old == new:
+        return False
+    if old.name != new.name or (old.charset, old.collation) != (new.charset, new.collation):
+        return True
+    if old.name in ("enum", "set"):
         return old.members != new.members[: len(old.members)]
+    if old.name == "varchar" and not draft.flavour.is_mariadb:
+        width = bytes_per_character(old.charset or "utf8mb4")
+        was, now = old.args[0] * width, new.args[0] * width
+        return now < was or (was <= 255 < now)
     return True
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from zdmigrate.history.catalog import Column, Key, KeyPart
 from zdmigrate.history.charsets import LOB_TYPES, SPATIAL_TYPES, bytes_per_character
 from zdmigrate.history.column_names import names_in
 from zdmigrate.history.draft import Draft
-from zdmigrate.history.naming import key_name
+from zdmigrate.history.naming import bare_name, key_name
 from zdmigrate.history.refusals import refused
 from zdmigrate.history.syntax import (
     AddColumn,
@@ -28,18 +28,31 @@ _Supports = Callable[[Sequence[Key], Sequence[str]], bool]
 _INNODB_KEY_BYTES = 3072
 
 
-def change_keys(draft: Draft, actions: Sequence[AlterAction]) -> None:
-    """Carry out every action on keys; columns must be settled already.
+def add_keys(draft: Draft, actions: Sequence[AlterAction]) -> None:
+    """Add the keys of the actions, those that support foreign keys included; `keep_keys` comes first.
 
     Raises:
         Refused: as the server would.
     """
-    kept = _keep(draft, actions)
-    added = [_fitted(draft, key) for key in _added(draft, actions)]
-    draft.keys = _named(_without_redundant([*kept, *added]))
+    wanted = _added(draft, actions)
+    added: list[Key] = []
+    for key in _without_redundant([*draft.keys, *wanted]):
+        taken = {other.name.lower() for other in added}
+        if key not in wanted:
+            if key.name.lower() in taken:
+                raise refused(1061, name=key.name)
+            added.append(key)
+            continue
+        if draft.flavour.is_mariadb:
+            key = _fitted(draft, key)
+        key = replace(key, name=_name(key, taken))
+        if key.name.lower() in taken:
+            raise refused(1068) if key.kind == "primary" else refused(1061, name=key.name)
+        added.append(_fitted(draft, key))
+    primary = [key for key in added if key.kind == "primary"]
+    draft.keys = primary + [key for key in added if key.kind != "primary"]
     _settle_primary(draft, restated=actions)
     _check_auto_increment(draft)
-    _check_needed(draft)
 
 
 def supports(keys: Sequence[Key], columns: Sequence[str]) -> bool:
@@ -58,6 +71,12 @@ def needs_unique_parent(draft: Draft) -> bool:
     return not draft.flavour.is_mariadb and draft.flavour.at_least(8, 4) and setting not in ("0", "OFF", "FALSE")
 
 
+def lost_primary(draft: Draft) -> bool:
+    """MariaDB copies a table that loses its primary key, and then finds other words for what is wrong."""
+    lost = draft.old.primary_key is not None and all(key.kind != "primary" for key in draft.keys)
+    return draft.flavour.is_mariadb and lost
+
+
 def _begins_with(key: Key, keys: Sequence[Key], columns: Sequence[str]) -> bool:
     if key.kind in ("fulltext", "spatial") or not key.parts:
         return False
@@ -71,9 +90,18 @@ def _begins_with(key: Key, keys: Sequence[Key], columns: Sequence[str]) -> bool:
     )
 
 
-def _keep(draft: Draft, actions: Sequence[AlterAction]) -> list[Key]:
-    """The old keys that stay, under their new names and over renamed and dropped columns."""
-    drops = {action.name.lower(): action for action in actions if isinstance(action, DropKey)}
+def keep_keys(draft: Draft, actions: Sequence[AlterAction]) -> None:
+    """Keep the old keys that stay, under their new names and over renamed and dropped columns.
+
+    Raises:
+        Refused: as the server would.
+    """
+    drops: dict[str, DropKey] = {}
+    for action in actions:
+        if isinstance(action, DropKey):
+            if action.name.lower() in drops:
+                draft.miss(action, "INDEX", action.name)
+            drops[action.name.lower()] = action
     renames = {action.old.lower(): action for action in actions if isinstance(action, RenameKey)}
     visible = {action.name.lower(): action for action in actions if isinstance(action, SetKeyVisibility)}
     kept: list[Key] = []
@@ -89,10 +117,11 @@ def _keep(draft: Draft, actions: Sequence[AlterAction]) -> list[Key]:
         if remaining is not None:
             kept.append(remaining)
     for drop in drops.values():
-        raise draft.cannot_drop("INDEX", drop.name)
-    for name in [lost.old for lost in renames.values()] + [lost.name for lost in visible.values()]:
-        raise refused(1176, name=name, table=draft.old.name)
-    return kept
+        draft.miss(drop, "INDEX", drop.name)
+    lost: list[tuple[AlterAction, str]] = [(rename, rename.old) for rename in renames.values()]
+    lost += [(change, change.name) for change in visible.values()]
+    draft.missing += [(action, refused(1176, name=name, table=draft.old.name)) for action, name in lost]
+    draft.keys = kept
 
 
 def _remaining(draft: Draft, key: Key) -> Key | None:
@@ -163,11 +192,7 @@ def _added(draft: Draft, actions: Sequence[AlterAction]) -> list[Key]:
 
 
 def _fitted(draft: Draft, key: Key) -> Key:
-    if key.kind == "primary":
-        key = replace(key, name="PRIMARY")
-    elif key.name.lower() == "primary":
-        raise refused(1280, name=key.name)
-    parts = []
+    parts: list[KeyPart] = []
     for part in key.parts:
         if part.column is None:
             parts.append(part)
@@ -175,6 +200,8 @@ def _fitted(draft: Draft, key: Key) -> Key:
         column = draft.column(part.column)
         if column is None:
             raise refused(1072, name=part.column)
+        if any(other.column is not None and other.column.lower() == column.name.lower() for other in parts):
+            raise refused(1060, name=column.name)
         part = _fitted_part(draft, replace(part, column=column.name))
         needs = column.type.name in LOB_TYPES and part.length is None
         # MariaDB hashes a unique key, and shortens a plain one by itself.
@@ -182,6 +209,8 @@ def _fitted(draft: Draft, key: Key) -> Key:
         if needs and not settled and key.kind not in ("fulltext", "spatial"):
             raise refused(1170, name=column.name)
         if needs and key.kind == "index":
+            if len(key.parts) > 1:
+                raise refused(1071, most=str(_INNODB_KEY_BYTES))
             part = replace(part, length=_INNODB_KEY_BYTES // bytes_per_character(column.type.charset or "binary"))
         parts.append(part)
     return replace(key, parts=tuple(parts))
@@ -218,17 +247,12 @@ def _replaceable(key: Key, other: Key) -> bool:
     )
 
 
-def _named(keys: list[Key]) -> list[Key]:
-    named: list[Key] = []
-    for key in keys:
-        taken = {other.name.lower() for other in named}
-        if not key.name:
-            key = replace(key, name=key_name(key.parts, taken))
-        if key.name.lower() in taken:
-            raise refused(1068) if key.kind == "primary" else refused(1061, name=key.name)
-        named.append(key)
-    primary = [key for key in named if key.kind == "primary"]
-    return primary + [key for key in named if key.kind != "primary"]
+def _name(key: Key, taken: set[str]) -> str:
+    if key.kind == "primary":
+        return "PRIMARY"
+    if key.name.lower() == "primary":
+        raise refused(1280, name=key.name)
+    return key.name or key_name(key.parts, taken)
 
 
 def _settle_primary(draft: Draft, restated: Sequence[AlterAction]) -> None:
@@ -259,9 +283,16 @@ def _check_auto_increment(draft: Draft) -> None:
         raise refused(1075)
 
 
-def _check_needed(draft: Draft) -> None:
-    """An index a foreign key stands on may go only when another can take its place."""
-    if not draft.session.foreign_key_checks or draft.creating:
+def check_keys_needed(draft: Draft, kept: Collection[str]) -> None:
+    """An index a foreign key stands on may go only when another can take its place.
+
+    A new index is looked at by the old names of its columns: one over a column renamed by the same statement
+    does not count, on either server.
+
+    Args:
+        kept: lower-case names of the keys that were there before.
+    """
+    if draft.creating or (draft.flavour.is_mariadb and not draft.session.foreign_key_checks):
         return
     gone = [key for key in draft.old.keys if key not in draft.keys]
     if not gone:
@@ -282,11 +313,15 @@ def _check_needed(draft: Draft) -> None:
         for child, constraint in draft.catalog.references_to(draft.key)
         if child != draft.key or constraint.name.lower() in still
     ]
+    staying = [key for key in draft.keys if key.name.lower() in kept]
+    fresh = [key for key in draft.keys if key.name.lower() not in kept]
     for holds, before, after in needed:
-        if not before or not holds(draft.old.keys, before) or holds(draft.keys, after):
+        if not before or not holds(draft.old.keys, before) or holds(staying, after) or holds(fresh, before):
             continue
         for key in gone:
             if holds([key], before):
+                if lost_primary(draft) and key.kind == "primary":
+                    raise refused(1025, table=bare_name(draft.key))
                 raise refused(1553, name=key.name)
 
 

@@ -23,18 +23,18 @@ from zdmigrate.history.syntax import (
 def create_view(context: Context, node: CreateView) -> Catalog:
     """CREATE VIEW, CREATE OR REPLACE VIEW, ALTER VIEW."""
     catalog = context.catalog
-    if node.name in catalog.tables:
-        if node.or_replace:
-            raise context.not_kind(node.name, "VIEW")
-        raise refused(1050, name=bare_name(node.name))
-    if node.name in catalog.views and not node.or_replace:
-        raise refused(1050, name=bare_name(node.name))
     if catalog.complete:
         for read in node.reads:
             key = in_schema_of(node.name, read)
             foreign = "." in key and not any(name.startswith(key.rpartition(".")[0] + ".") for name in catalog.tables)
             if not foreign and not {key} & {*catalog.tables, *catalog.views, *catalog.temporary}:
                 raise refused(1146, name=context.written(key))
+    if node.name in catalog.tables:
+        if node.or_replace:
+            raise context.not_kind(node.name, "VIEW")
+        raise refused(1050, name=bare_name(node.name))
+    if node.name in catalog.views and not node.or_replace:
+        raise refused(1050, name=bare_name(node.name))
     return catalog.put(node.name, View(node.name, node.select, node.reads, node.columns))
 
 

@@ -32,6 +32,8 @@ def create_table(context: Context, node: CreateTable) -> Catalog:
     catalog = context.catalog
     if node.temporary:
         return replace(catalog, temporary=catalog.temporary | {node.name})
+    if node.like is not None and (not context.flavour.is_mariadb or node.like == node.name):
+        _check_source(context, node.name, node.like)
     taken = node.name in catalog.tables or node.name in catalog.views
     if taken and node.if_not_exists:
         return catalog
@@ -41,21 +43,26 @@ def create_table(context: Context, node: CreateTable) -> Catalog:
         catalog = drop_tables(context, DropTable((node.name,)))
         context = replace(context, catalog=catalog)
     if node.like is not None:
+        _check_source(context, node.name, node.like)
         return catalog.put(node.name, _copied(context, node.name, node.like))
     complete = node.select is None
     table = alter(context, node.name, Table(node.name, complete=complete), node.actions, creating=True)
     return catalog.put(node.name, replace(table, complete=complete))
 
 
+def _check_source(context: Context, name: str, like: str) -> None:
+    catalog = context.catalog
+    if name == like:
+        raise refused(1066, name=bare_name(name))
+    if like in catalog.views:
+        raise context.not_kind(like, "BASE TABLE")
+    if like not in catalog.tables and like not in catalog.temporary:
+        raise refused(1146, name=context.written(like))
+
+
 def _copied(context: Context, name: str, like: str) -> Table:
     source = context.catalog.table(like)
     if source is None:
-        if like in context.catalog.views:
-            raise context.not_kind(like, "BASE TABLE")
-        if context.catalog.complete or like in context.catalog.temporary:
-            if like in context.catalog.temporary:
-                return Table(name, complete=False)
-            raise refused(1146, name=context.written(like))
         return Table(name, complete=False)
     pattern = check_pattern(name, context.flavour)
     checks = source.checks
@@ -83,14 +90,13 @@ def alter_table(context: Context, node: AlterTable) -> Catalog:
         if node.if_exists:
             return catalog
         raise refused(1146, name=context.written(node.name))
+    names = [in_schema_of(node.name, action.name) for action in node.actions if isinstance(action, RenameTo)]
+    target = names[-1] if names else node.name
+    if target != node.name and (target in catalog.tables or target in catalog.views):
+        raise refused(1050, name=bare_name(target))
     after = alter(context, node.name, table, node.actions)
     catalog = propagate_renames(catalog.put(node.name, after), node.name, table, after)
-    for action in node.actions:
-        if isinstance(action, RenameTo):
-            target = in_schema_of(node.name, action.name)
-            if target != node.name:
-                catalog = rename_one(replace(context, catalog=catalog), node.name, target)
-    return catalog
+    return rename_one(replace(context, catalog=catalog), node.name, target) if target != node.name else catalog
 
 
 def rename_tables(context: Context, node: RenameTable) -> Catalog:

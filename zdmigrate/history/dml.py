@@ -78,16 +78,17 @@ def _query(cursor: Cursor) -> Sequence[Token]:
 
 def _on_duplicate(cursor: Cursor) -> tuple[Assignment, ...]:
     """`[AS alias [(columns)]] [ON DUPLICATE KEY UPDATE ...] [RETURNING ...]`, to the end."""
-    written: tuple[Assignment, ...] | None = ()
+    written: tuple[Assignment, ...] = ()
     if cursor.accept("AS"):
         cursor.name()
         if cursor.key == "(":
             cursor.inside()
     if cursor.accept("ON"):
         cursor.expect("DUPLICATE", "KEY", "UPDATE")
-        written = assignments_of(cursor.until("RETURNING"))
-        if written is None:
+        found = assignments_of(cursor.until("RETURNING"))
+        if found is None:
             raise cursor.problem("expected assignments")
+        written = found
     if cursor.accept("RETURNING"):
         cursor.rest()
     cursor.finish()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from zdmigrate.flavour import Flavour
 from zdmigrate.history.catalog import Catalog, Check, Column, ForeignKey, Key, Partitioning, Table
 from zdmigrate.history.recording import SessionState
 from zdmigrate.history.refusals import Refused, refused
+from zdmigrate.history.syntax import AlterAction
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Draft:
         creating: CREATE TABLE, so `old` is empty.
         renames: lower-case old column names to new ones.
         dropped: lower-case names of columns that are gone.
+        missing: the actions that drop what is not there, with the refusal each deserves.
     """
 
     context: Context
@@ -61,6 +64,7 @@ class Draft:
     system_versioned: bool = False
     renames: dict[str, str] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
+    missing: list[tuple[AlterAction, Refused]] = field(default_factory=list)
 
     @classmethod
     def of(cls, context: Context, key: str, table: Table, *, creating: bool = False) -> Draft:
@@ -92,6 +96,15 @@ class Draft:
     def cannot_drop(self, kind: str, name: str) -> Refused:
         """The refusal to drop what is not there."""
         return refused(1091, self.flavour.is_mariadb, kind=kind, name=name)
+
+    def miss(self, action: AlterAction, kind: str, name: str) -> None:
+        """Remember that `action` drops what is not there; servers say so after they looked at everything else."""
+        self.missing.append((action, self.cannot_drop(kind, name)))
+
+    def refuse_missing(self, actions: Sequence[AlterAction]) -> None:
+        """Refuse the first action that drops what is not there; only then one that renames it."""
+        if self.missing:
+            raise min(self.missing, key=lambda pair: (pair[1].errno == 1176, actions.index(pair[0])))[1]
 
     @property
     def session(self) -> SessionState:

@@ -66,8 +66,15 @@ def _may_name_column(tokens: Sequence[Token], index: int) -> bool:
     if token.key in UNITS:
         if after is not None and after.key == "FROM":
             return False
-        return before is None or not (before.kind in _OPERANDS or before.key == ")")
+        return before is None or not _is_operand(before)
     return not (token.key == "UNKNOWN" and before is not None and before.key in ("IS", "NOT"))
+
+
+def _is_operand(token: Token) -> bool:
+    """Whether an operand ends with the token (so that a unit of INTERVAL may follow)."""
+    if token.kind == "word":
+        return token.key not in RESERVED
+    return token.kind in _OPERANDS or token.key == ")"
 
 
 def literal_value(tokens: Sequence[Token]) -> tuple[bool, object]:
@@ -75,8 +82,8 @@ def literal_value(tokens: Sequence[Token]) -> tuple[bool, object]:
     if len(tokens) == 2:
         first, token = tokens
         if first.key in ("-", "+") and token.kind == "number":
-            value = number_value(token.text)
-            return True, -value if first.key == "-" else value
+            number = number_value(token.text)
+            return True, -number if first.key == "-" else number
         introduced = first.kind == "word" and (first.text[0] == "_" or first.key in ("DATE", "TIME", "TIMESTAMP"))
         if introduced and token.kind in ("string", "bits", "bound"):
             _, value = literal_value((token,))

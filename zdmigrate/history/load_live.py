@@ -89,7 +89,10 @@ def _with_table(catalog: Catalog, connection: Connection, name: str, flavour: Fl
 
 
 def _with_view(catalog: Catalog, connection: Connection, name: str, flavour: Flavour) -> Catalog:
-    row = _rows(connection, f"SHOW CREATE VIEW {_quoted(name)}")[0]
+    try:
+        row = _rows(connection, f"SHOW CREATE VIEW {_quoted(name)}")[0]
+    except UsageError:  # a broken view, or one we may not look into: that it exists is all we know
+        return catalog.put(name, View(name, ""))
     for statement in parse(str(row[1]), mariadb=flavour.is_mariadb):
         if isinstance(statement.node, CreateView):
             return apply(statement, catalog, LOADING, flavour)

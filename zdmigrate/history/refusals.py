@@ -26,13 +26,16 @@ class Refused(ZdmigrateError):  # noqa: N818 - it names what the server did
 MESSAGES: dict[int, str] = {
     1005: 'Can\'t create table {table} (errno: 150 "Foreign key constraint is incorrectly formed")',
     1007: "Can't create database '{name}'; database exists",
+    1025: "Error on rename of '{table}' (errno: 150 \"Foreign key constraint is incorrectly formed\")",
     1050: "Table '{name}' already exists",
     1051: "Unknown table '{name}'",
     1054: "Unknown column '{name}' in '{table}'",
     1060: "Duplicate column name '{name}'",
     1061: "Duplicate key name '{name}'",
+    1066: "Not unique table/alias: '{name}'",
     1067: "Invalid default value for '{name}'",
     1068: "Multiple primary key defined",
+    1071: "Specified key was too long; max key length is {most} bytes",
     1072: "Key column '{name}' doesn't exist in table",
     1074: "Column length too big for column '{name}' (max = {most}); use BLOB or TEXT instead",
     1075: "Incorrect table definition; there can be only one auto column and it must be defined as a key",
@@ -83,6 +86,8 @@ MESSAGES: dict[int, str] = {
     3939: "Table has multiple constraints with the name '{name}'. Please use constraint specific 'DROP' clause.",
     3940: "Constraint '{name}' does not exist.",
     3959: "Check constraint '{name}' uses column '{column}', hence column cannot be dropped or renamed.",
+    1846: "ALGORITHM=COPY is not supported. Reason: Columns participating in a foreign key are renamed. "
+    "Try ALGORITHM=INPLACE.",
     1965: "'{name}' is a view",
     4092: "Unknown VIEW: '{name}'",
     6125: "Failed to add the foreign key constraint. Missing unique key for constraint '{name}' in the referenced "
@@ -96,6 +101,8 @@ MARIADB_MESSAGES: dict[int, str] = {
     1347: "'{name}' is not of type '{kind}'",
     1359: "Trigger '{name}' already exists",
     1507: "Wrong partition name or partition list",
+    1846: "ALGORITHM=COPY is not supported. Reason: Columns participating in a foreign key are renamed. "
+    "Try ALGORITHM=INPLACE",
     1826: "Duplicate {kind} constraint name '{name}'",
 }
 

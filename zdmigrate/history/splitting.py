@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from zdmigrate.history.tokens import Token
 
-_DELIMITER = re.compile(r"^[ \t]*DELIMITER[ \t]+(\S+)[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_DELIMITER = re.compile(r"^[ \t]*DELIMITER[ \t]+(\S+)[ \t\r]*$", re.IGNORECASE | re.MULTILINE)
 _QUOTED = re.compile(
     r"`(?:[^`]++|``)*+`|'(?:[^'\\]++|\\.|'')*+'|\"(?:[^\"\\]++|\\.|\"\")*+\"|/\*.*?\*/|--(?=\s)[^\n]*|\#[^\n]*",
     re.DOTALL,
@@ -83,7 +83,7 @@ def _begins_stored(tokens: Sequence[Token], first: int) -> bool:
     for token in tokens[first + 1 : first + 20]:
         if token.key in _STORED:
             return True
-        if token.key in ("TABLE", "VIEW", "INDEX", "DATABASE", "USER", "(", ";"):
+        if token.key in ("TABLE", "VIEW", "INDEX", "DATABASE", "USER", ";"):
             return False
     return False
 

@@ -3,7 +3,7 @@
 Why not sqlglot's tokenizer: the span of a token, MySQL's own literals (`b'0'`, `_utf8mb4'x'`), identifiers
 that begin with a digit (`2fa`), version comments and the driver's placeholders (`%(name)s`) either differ
 from release to release of sqlglot or are lost, apps pin sqlglot below 29, and importing it costs 110 ms.
-This lexer needs no import and takes about a third of the time.
+This lexer needs no import and takes less than half the time (45 against 102 microseconds, sqlglot 30).
 """
 
 from __future__ import annotations

@@ -96,8 +96,10 @@ class RedisStore:
                 if answer is None or answer[0] != user.encode():
                     if now - added > _INDEX_PATIENCE_MS:
                         dead.append(record_id)
-                elif now < (one := Found(record_id, *(int(t or 0) for t in answer[1:]))).expires:
-                    found.append(one)
+                elif all(time and time.isdigit() for time in answer[1:]):
+                    one = Found(record_id, *(int(time) for time in answer[1:]))
+                    if now < one.expires:
+                        found.append(one)
         if dead:
             self._server.ask("ZREM", self._index_key(user), *dead)
         return sorted(found, key=lambda f: (f.created, f.id))
@@ -105,9 +107,10 @@ class RedisStore:
     def revoke_user(self, user: str, *, keep: str | None = None) -> int:
         revoked = 0
         for batch in self._members(user):
-            doomed = [record_id for record_id, _ in batch if record_id != keep]
-            for record_id in doomed:
-                revoked += self._server.run_script(scripts.REVOKE, self._key(record_id), [user])
+            doomed = [self._key(record_id) for record_id, _ in batch if record_id != keep]
+            # EVAL rather than EVALSHA: one of many answers cannot be asked for again
+            answers = self._server.ask_many([("EVAL", scripts.REVOKE.source, 1, key, user) for key in doomed])
+            revoked += sum(answer for answer in answers if answer)
         self.sessions_of(user)  # cleans the index
         return revoked
 

@@ -67,12 +67,11 @@ class RedisServer:
         self._part = part = budget / 6
         template = redis.ConnectionPool.from_url(
             url,
-            protocol=2,
             socket_connect_timeout=part,
             socket_timeout=part,
             retry=Retry(NoBackoff(), 0),
-            decode_responses=False,
         )
+        template.connection_kwargs |= {"protocol": 2, "decode_responses": False}  # not for the URL to say
         kind: Any = template.connection_class
         self._new_connection: Callable[[], Any] = lambda: kind(**template.connection_kwargs)
         self._pools: dict[int, _Pool] = {}

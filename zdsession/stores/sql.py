@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -46,7 +47,7 @@ class SqlStore:
 
     def __init__(
         self,
-        url: str | sa.URL,
+        url: str | URL,
         *,
         budget: float = 1.0,
         table: str = "zdsession",
@@ -57,10 +58,12 @@ class SqlStore:
         self._table = sessions_table(table)
         self._clock = clock
         repair = self._create_in if auto_schema else None
-        self._server = SqlServer(sa.make_url(url), budget=budget, connections=connections, repair=repair)
+        self._server = SqlServer(make_url(url), budget=budget, connections=connections, repair=repair)
         columns = self._table.c
         live = sa.and_(columns.id == sa.bindparam("wanted"), columns.expires > sa.bindparam("now"))
-        self._load = sa.select(self._table).where(columns.id == sa.bindparam("wanted"))
+        self._load = sa.select(*(column for column in columns if column is not columns.id)).where(
+            columns.id == sa.bindparam("wanted")
+        )
         self._insert = sa.insert(self._table)
         self._swap = sa.update(self._table).where(live, columns.version == sa.bindparam("was"))
         self._touch = sa.update(self._table).where(live)

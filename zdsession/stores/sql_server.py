@@ -15,6 +15,7 @@ from enum import Enum, auto
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from zdsession.errors import StoreUnavailableError
@@ -23,6 +24,7 @@ T = TypeVar("T")
 log = logging.getLogger("zdsession.store")
 
 _RECYCLE_SECONDS = 300
+_LEAVE_SECONDS = 1.0
 _SQLA = tuple(int(part) for part in sa.__version__.split(".")[:3] if part.isdigit())
 
 
@@ -73,7 +75,7 @@ class SqlServer:
     """
 
     def __init__(
-        self, url: sa.URL, *, budget: float, connections: int, repair: Callable[[sa.Engine], None] | None
+        self, url: URL, *, budget: float, connections: int, repair: Callable[[sa.Engine], None] | None
     ) -> None:
         self._url = url
         self._budget = budget
@@ -81,6 +83,7 @@ class SqlServer:
         self._repair = repair
         self._engines: dict[int, sa.Engine] = {}
         self._attempt = threading.local()
+        self._left_at = float("-inf")
 
     @property
     def engine(self) -> sa.Engine:
@@ -104,26 +107,39 @@ class SqlServer:
         """
         pause = 0.005
         while True:
+            connection = None
             try:
-                with self._connection(deadline) as connection:
-                    return work(connection)
+                connection = self._connection(deadline)
+                return work(connection)
             except IntegrityError:
                 raise
             except SQLAlchemyError as error:
                 trouble = diagnose(error)
+                if trouble is Trouble.SERVER:
+                    self._leave(connection)
                 if trouble is Trouble.OTHER or time.monotonic() + pause >= deadline:
                     raise _unavailable(error) from error
                 if trouble is Trouble.NO_TABLE:
                     self._make_table(error)
-                elif trouble is Trouble.SERVER:
-                    log.info("%s: trying again on a fresh connection", _short(error))
-                    self.engine.dispose()
+                log.info("%s: trying again", _short(error))
+            finally:
+                if connection is not None:
+                    connection.close()
             time.sleep(pause)
             pause = min(pause * 2, 0.1)
 
     def close(self) -> None:
         """Close idle connections of this process."""
         self.engine.dispose()
+
+    def _leave(self, connection: sa.Connection | None) -> None:
+        """Give up a connection, and the idle ones with it; those not more than once a second, as many may fail."""
+        if connection is not None:
+            connection.invalidate()
+        now = time.monotonic()
+        if now - self._left_at > _LEAVE_SECONDS:
+            self._left_at = now
+            self.engine.dispose()
 
     def _make_table(self, error: SQLAlchemyError) -> None:
         if self._repair is None:
@@ -149,6 +165,8 @@ class SqlServer:
 
     def _new_engine(self) -> sa.Engine:
         options: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
+        if self._url.drivername == "sqlite":
+            options["connect_args"] = {"check_same_thread": False}  # the pool hands a connection to one at a time
         if _SQLA >= (2, 0, 43):
             options["skip_autocommit_rollback"] = True
         engine = sa.create_engine(

@@ -8,8 +8,10 @@ import msgspec
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, SmallInteger, Table
 from sqlalchemy.dialects import mysql
 
+from zdsession.errors import TooLargeError
 from zdsession.record import Record, is_sound
 
+_DATA_BYTES = 2**24 - 1
 _values_from = msgspec.msgpack.Decoder(dict[str, bytes]).decode
 _values_to = msgspec.msgpack.Encoder().encode
 
@@ -39,7 +41,7 @@ def sessions_table(name: str) -> Table:
         Column("expires", BigInteger, nullable=False),
         Column("deadline", BigInteger, nullable=False),
         Column("user_id", _bytes(255, mysql.VARBINARY(255)), nullable=True),
-        Column("data", _bytes(2**24 - 1, mysql.MEDIUMBLOB()), nullable=False),
+        Column("data", _bytes(_DATA_BYTES, mysql.MEDIUMBLOB()), nullable=False),
         Index(f"ix_{name}_expires", "expires"),
         Index(f"ix_{name}_user_id", "user_id"),
         mysql_engine="InnoDB",
@@ -47,7 +49,14 @@ def sessions_table(name: str) -> Table:
 
 
 def to_row(record: Record) -> dict[str, Any]:
-    """All columns but ``id``."""
+    """All columns but ``id``.
+
+    Raises:
+        TooLargeError: more than the column holds; a server that is not strict would cut it.
+    """
+    data = _values_to(dict(record.values))
+    if len(data) > _DATA_BYTES:
+        raise TooLargeError("the session", len(data), _DATA_BYTES, "the SQL store")
     return {
         "version": record.version,
         "secret": record.secret,
@@ -60,7 +69,7 @@ def to_row(record: Record) -> dict[str, Any]:
         "expires": record.expires,
         "deadline": record.deadline,
         "user_id": None if record.user is None else record.user.encode(),
-        "data": _values_to(dict(record.values)),
+        "data": data,
     }
 
 

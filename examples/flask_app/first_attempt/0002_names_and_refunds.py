@@ -10,7 +10,9 @@ down_revision = "0001"
 def upgrade():
     op.add_column("customer", sa.Column("first_name", sa.String(40), nullable=False))
     op.add_column("customer", sa.Column("last_name", sa.String(40), nullable=False))
-    op.execute("UPDATE customer SET first_name = SUBSTRING_INDEX(name, ' ', 1), last_name = SUBSTRING_INDEX(name, ' ', -1)")
+    op.execute(
+        "UPDATE customer SET first_name = SUBSTRING_INDEX(name, ' ', 1), last_name = SUBSTRING_INDEX(name, ' ', -1)"
+    )
     op.drop_column("customer", "name")
     op.alter_column("orders", "status", type_=sa.Enum("new", "paid", "sent", "refunded"), existing_type=sa.Enum())
     op.alter_column("customer", "newsletter", nullable=False, existing_type=sa.Boolean())

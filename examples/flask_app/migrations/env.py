@@ -3,9 +3,8 @@
 import os
 
 from alembic import context
-from sqlalchemy import create_engine
-
 from shop.models import Base
+from sqlalchemy import create_engine
 
 with create_engine(os.environ["DATABASE_URL"]).connect() as connection:
     context.configure(connection=connection, target_metadata=Base.metadata)

@@ -134,13 +134,13 @@ def test_fields_there_and_back() -> None:
 
 def test_a_restart_needs_none_of_ours(make_server: Any) -> None:
     server: Server = make_server("redis")
-    store = RedisStore(server.url(), budget=1)
+    store = RedisStore(server.url(), budget=2)
     assert store.load(A) is None
     server.kill()
     began = time.monotonic()
     with pytest.raises(StoreUnavailableError, match="redis: "):
         store.load(A)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 2
     server.start()
     assert store.load(A) is None, "the first request after it"
     store.close()
@@ -148,14 +148,14 @@ def test_a_restart_needs_none_of_ours(make_server: Any) -> None:
 
 def test_a_server_that_hangs_costs_the_budget(make_server: Any) -> None:
     server: Server = make_server("redis")
-    store = RedisStore(server.url(), budget=0.6)
+    store = RedisStore(server.url(), budget=1.2)
     store.load(A)
     server.pause()
     for _ in range(2):
         began = time.monotonic()
         with pytest.raises(StoreUnavailableError):
             store.load(A)
-        assert time.monotonic() - began < 0.9, "0.6 seconds, and what a busy machine adds"
+        assert time.monotonic() - began < 2.2, "1.2 seconds, and what a busy machine adds"
     server.resume()
     assert store.load(A) is None
     store.close()
@@ -174,4 +174,35 @@ def test_a_demoted_server_is_an_outage_and_its_promotion_ends_it(make_server: An
             store.save(A, base, a_change(clock, put={"k": b"1"}))
         client.replicaof("NO", "ONE")
     assert store.save(A, base, a_change(clock, put={"k": b"1"})).outcome is Outcome.SAVED
+    store.close()
+
+
+def test_connections_the_server_closed(server: Any, store: RedisStore) -> None:
+    store.create(A, a_record(real_clock()))
+    server.client_kill_filter(_type="normal", skipme=True)
+    assert store.load(A) is not None, "one more try, on a fresh connection"
+
+
+def test_an_index_that_names_what_is_no_session(server: Any, store: RedisStore) -> None:
+    clock = real_clock()
+    store.create(A, a_record(clock, user="ann"))
+    server.set(f"zdsession:{B}", "text")
+    (index,) = server.keys("zdsession:user:*")
+    server.zadd(index, {B: clock() - 120_000})
+    assert store.revoke_user("ann") == 1
+    assert store.sessions_of("ann") == []
+    assert server.zrange(index, 0, -1) == [A.encode()], "too young to be cleaned"
+
+
+def test_all_connections_in_use(redis_url: str) -> None:
+    store = RedisStore(redis_url, budget=0.6, max_connections=1)
+    store.load(A)
+    permits = store._server._pool().free
+    assert permits.acquire(timeout=1)
+    try:
+        with pytest.raises(StoreUnavailableError, match="all 1 connections of this process are in use"):
+            store.load(A)
+    finally:
+        permits.release()
+    assert store.load(A) is None
     store.close()

@@ -20,7 +20,7 @@ from tests.zdsession.conformance import A, a_change, a_record
 from tests.zdsession.helpers import Clock
 from zdsession import SessionManager
 from zdsession.clock import now_ms
-from zdsession.errors import StoreUnavailableError
+from zdsession.errors import StoreUnavailableError, TooLargeError
 from zdsession.record import Outcome, Record
 from zdsession.stores.sql import SWEEP_MARGIN_MS, SqlStore
 
@@ -154,6 +154,14 @@ def test_a_big_session(store_url: str) -> None:
     store.close()
 
 
+def test_more_than_the_column_holds(store_url: str) -> None:
+    clock = Clock()
+    store = SqlStore(store_url, clock=clock, budget=20)
+    with pytest.raises(TooLargeError, match="the SQL store allows 16,777,215"):
+        store.create(A, a_record(clock, big=b"x" * 2**24))
+    store.close()
+
+
 def test_a_lost_answer_is_no_conflict_for_the_app(store_url: str) -> None:
     """The first UPDATE arrived, its answer did not: the same change again changes nothing."""
     clock = Clock()
@@ -225,7 +233,7 @@ def test_a_server_that_is_frozen_for_a_switchover(kind: str, make_server: Any) -
     execute(engine, "GRANT ALL ON shop.* TO app@'%'")
     url = sa.make_url(server.url("shop")).set(username="app", password="app")
     clock = Clock()
-    patient, hasty = (SqlStore(url, budget=budget, clock=clock) for budget in (20, 0.3))
+    patient, hasty = (SqlStore(url, budget=budget, clock=clock) for budget in (20, 1.0))
     patient.create(A, a_record(clock))
     base = loaded(patient)
     execute(engine, "SET GLOBAL read_only = 1")
@@ -249,7 +257,7 @@ def test_a_crash_a_hang_and_the_return(kind: str, make_server: Any) -> None:
     execute(engine, "CREATE DATABASE shop")
     engine.dispose()
     clock = Clock()
-    store = SqlStore(server.url("shop"), budget=0.6, clock=clock)
+    store = SqlStore(server.url("shop"), budget=1.0, clock=clock)
     warm = SqlStore(server.url("shop"), budget=20, clock=clock)
     warm.create(A, a_record(clock, k=b"1"))
     store.load(A)
@@ -259,7 +267,7 @@ def test_a_crash_a_hang_and_the_return(kind: str, make_server: Any) -> None:
             began = time.monotonic()
             with pytest.raises(StoreUnavailableError, match="sql store: "):
                 store.load(A)
-            assert time.monotonic() - began < 1.2, "0.6 seconds, and what a busy machine adds"
+            assert time.monotonic() - began < 2, "1 second, and what a busy machine adds"
         bring_back()
         assert loaded(warm).values == {"k": b"1"}, "nothing acknowledged is lost, and no restart of ours is needed"
     for one in (store, warm):

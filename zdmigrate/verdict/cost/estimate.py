@@ -145,7 +145,7 @@ def _cost(part: Part, changes: list[Change], node: s.AlterTable, recorded: Recor
     lock = part.lock
     renames_only = bool(changes) and all(change.kind in (Kind.RENAME_TABLE, Kind.KEYS_SWITCH) for change in changes)
     if renames_only and part.algorithm == "INSTANT" and not node.lock:
-        lock = "EXCLUSIVE" if changes[0].kind is Kind.RENAME_TABLE else "SHARED"
+        lock = "EXCLUSIVE"
     works = part.rebuild or part.scans
     temporary = node.name in recorded.before.temporary
     blocks = lock != "NONE" and works and not temporary

@@ -7,13 +7,17 @@ from zdmigrate.verdict.rules.columns import COLUMN_RULES
 from zdmigrate.verdict.rules.data import DATA_RULES
 from zdmigrate.verdict.rules.keys import KEY_RULES
 from zdmigrate.verdict.rules.replayed import REPLAY_RULES
+from zdmigrate.verdict.rules.routines import ROUTINE_RULES
 from zdmigrate.verdict.rules.tables import TABLE_RULES
+from zdmigrate.verdict.rules.unknown import UNKNOWN_RULES
 
 RULES: tuple[Rule, ...] = (
     *TABLE_RULES,
     *COLUMN_RULES,
     *KEY_RULES,
     *DATA_RULES,
+    *ROUTINE_RULES,
+    *UNKNOWN_RULES,
     *REPLAY_RULES,
 )
 

@@ -17,9 +17,20 @@ _SA_TYPES = {
     "text": "sa.Text()",
     "date": "sa.Date()",
     "json": "sa.JSON()",
-    "double": "sa.Double()",
     "float": "sa.Float()",
 }
+
+#: Types that SQLAlchemy's MySQL dialect has a class for (any other is left to the reader as `...`).
+_MYSQL_TYPES = frozenset(
+    name
+    for names in (
+        "tinyint smallint mediumint int bigint decimal float double bit",
+        "char varchar tinytext text mediumtext longtext enum set json",
+        "binary varbinary tinyblob blob mediumblob longblob",
+        "date time datetime timestamp year",
+    )
+    for name in names.split()
+)
 
 
 def quoted(name: str) -> str:
@@ -54,7 +65,9 @@ def sql_default(default: Default) -> str:
         case "literal":
             return default.text if re.fullmatch(r"-?\d+(\.\d+)?", default.text) else sql_text(default.text)
         case "now":
-            return default.text if "(" in default.text else default.text.upper()
+            if default.text.isdigit():
+                return f"CURRENT_TIMESTAMP({default.text})"
+            return default.text or "CURRENT_TIMESTAMP"
         case "expression":
             return f"({default.text})"
 
@@ -82,7 +95,7 @@ def sql_column(column: Column) -> str:
 def sa_type(column_type: ColumnType) -> str:
     """The type in SQLAlchemy: `sa.String(50)`, `sa.Enum('a', 'b')`, `mysql.TINYINT(1)`."""
     name, args = column_type.name, column_type.args
-    if name == "unknown":
+    if name not in _MYSQL_TYPES:
         return "..."
     if name == "enum":
         return "sa.Enum(" + ", ".join(map(repr, column_type.members)) + ")"
@@ -101,21 +114,21 @@ def sa_type(column_type: ColumnType) -> str:
     given = [f"fsp={args[0]}"] if name in ("datetime", "timestamp", "time") and args else [str(arg) for arg in args]
     if column_type.unsigned:
         given.append("unsigned=True")
-    return f"mysql.{name.upper()}({', '.join(given)})"
+    return f"mysql.{'INTEGER' if name == 'int' else name.upper()}({', '.join(given)})"
 
 
 def sa_default(default: Default) -> str:
     """The value of `server_default=`."""
     if default.kind == "literal":
         return repr(default.text)
-    return f'sa.text("{sql_default(default)}")'
+    return f"sa.text({repr_name(sql_default(default))})"
 
 
 def sa_column(column: Column, *, nullable: bool | None = None, default: Default | str | None = None) -> str:
     """`sa.Column(...)` for `column`; `nullable` and `default` (a Default, or code) override its own."""
     words = [repr_name(column.name), sa_type(column.type)]
     if column.generated is not None:
-        words.append(f'sa.Computed("{column.generated.expression}", persisted={column.generated.stored})')
+        words.append(f"sa.Computed({repr_name(column.generated.expression)}, persisted={column.generated.stored})")
     words.append(f"nullable={column.nullable if nullable is None else nullable}")
     chosen = default if default is not None else column.default
     if chosen is not None:
@@ -164,7 +177,7 @@ def existing_arguments(column: Column) -> dict[str, str]:
     if column.default is not None:
         default = sa_default(column.default)
         if column.on_update:
-            default = f'sa.text("{sql_default(column.default)} ON UPDATE {column.on_update}")'
+            default = f"sa.text({repr_name(f'{sql_default(column.default)} ON UPDATE {column.on_update}')})"
         words["existing_server_default"] = default
     if column.auto_increment:
         words["existing_autoincrement"] = "True"

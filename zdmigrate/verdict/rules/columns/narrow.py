@@ -26,8 +26,9 @@ def judge(change: ColumnChanged, context: Context) -> Iterator[Finding]:
     error = too_big_error(after.type)
     both = comparison.has(TypeAspect.WIDENED)
     if evidence:
-        reason = f"What the deployed versions write to {where} fits {now}. A row that does not makes the ALTER fail "
-        f"({error})."
+        reason = (
+            f"What the deployed versions write to {where} fits {now}; a row that does not fails the ALTER ({error})."
+        )
     elif comparison.has(TypeAspect.NARROWED):
         reason = (
             f"Old code may write values to {where} that {was} holds and {now} does not: its INSERT and UPDATE fail "

@@ -43,8 +43,9 @@ def _finding(rewritten: list[Write]) -> Finding:
     )
     for item in rewritten:
         reason += strange(item)
-    columns = [name for name in dict.fromkeys(item.column for item in rewritten if item.target.name == table)]
-    fill = f"UPDATE {quoted(table)} SET {', '.join(f'{quoted(name + "_new")} = ...' for name in columns)} WHERE ..."
+    columns = dict.fromkeys(item.column for item in rewritten if item.target.name == table)
+    set_list = ", ".join(quoted(f"{name}_new") + " = ..." for name in columns)
+    fill = f"UPDATE {quoted(table)} SET {set_list} WHERE ..."
     added = listed(dict.fromkeys(f"{item.place}_new" for item in rewritten))
     return Finding(
         ID,

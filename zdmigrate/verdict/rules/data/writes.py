@@ -106,7 +106,7 @@ def _bare(text: str) -> str:
 def _is_itself(assignment: Assignment, where: Target) -> bool:
     """`c = c`, or in an upsert `c = VALUES(c)` where `c` is part of every key that could have collided."""
     value, column = _bare(assignment.value or ""), assignment.column.lower()
-    if value in (column, f"last_insert_id({column})", f"{assignment.table}.{column}".lower()):
+    if value in (column, f"last_insert_id({column})", f"{where.name}.{column}".lower()):
         return True
     keys = [] if where.now is None else [key for key in where.now.keys if key.unique]
     in_all = bool(keys) and all(column in (name.lower() for name in key.columns) for key in keys)

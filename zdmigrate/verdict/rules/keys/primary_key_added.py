@@ -118,7 +118,6 @@ def _numbered(rule: str, table: str, key: Key, column: str) -> Finding:
                 "order",
                 f"{table} is empty, or no replica numbers its rows by itself, or all are rebuilt from the primary "
                 "after.",
-                f"SELECT 1 FROM `{table.replace('.', '`.`')}` LIMIT 1",
             ),
         ),
         table=table,

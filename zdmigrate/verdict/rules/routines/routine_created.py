@@ -13,10 +13,16 @@ from zdmigrate.verdict.rules.wording import op_execute, quoted, steps
 ID = "ZD521"
 
 
-def judge(subject: RoutineCreated, context: Context) -> Iterator[Finding]:
+def judge(subject: RoutineCreated | CreateRoutine, context: Context) -> Iterator[Finding]:
     """Nobody of old code calls it; an event runs all by itself."""
     routine = subject.routine
     kind, name = routine.kind, routine.name
+    if isinstance(subject, CreateRoutine):
+        there = context.before.routines.get(f"{kind} {name}")
+        if there is not None and there == context.after.routines.get(f"{kind} {name}"):
+            reason = f"The {kind} {name} stands already, and stays as it is."
+            yield Finding(ID, Verdict.SAFE, Verdict.SAFE, Phase.NEUTRAL, reason)
+        return
     if kind == "event":
         yield Finding(
             ID,
@@ -67,4 +73,4 @@ def keeps_meaning(kind: str, name: str) -> Condition:
     )
 
 
-RULE = Rule(id=ID, title="routine created", on=(RoutineCreated,), facts=(73,), judge=judge)
+RULE = Rule(id=ID, title="routine created", on=(RoutineCreated, CreateRoutine), facts=(73,), judge=judge)

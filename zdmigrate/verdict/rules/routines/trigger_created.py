@@ -15,8 +15,14 @@ from zdmigrate.verdict.rules.wording import listed, op_execute, quoted, steps
 ID = "ZD511"
 
 
-def judge(subject: TriggerCreated, context: Context) -> Iterator[Finding]:
+def judge(subject: TriggerCreated | CreateTrigger, context: Context) -> Iterator[Finding]:
     """From now on old code's writes do more than they say."""
+    if isinstance(subject, CreateTrigger):
+        if context.before.triggers and context.before.triggers == context.after.triggers:
+            trigger = subject.trigger
+            reason = f"The trigger {trigger.name} stands already, and stays as it is."
+            yield Finding(ID, Verdict.SAFE, Verdict.SAFE, Phase.NEUTRAL, reason, table=trigger.table)
+        return
     trigger = subject.trigger
     if subject.new_table:
         yield Finding(
@@ -109,4 +115,4 @@ def _raises(rule: str, trigger: Trigger) -> Finding:
     )
 
 
-RULE = Rule(id=ID, title="trigger created", on=(TriggerCreated,), facts=(69,), judge=judge)
+RULE = Rule(id=ID, title="trigger created", on=(TriggerCreated, CreateTrigger), facts=(69,), judge=judge)

@@ -13,8 +13,14 @@ from zdmigrate.verdict.rules.routines.view_changed import keeps_columns, view_fi
 ID = "ZD501"
 
 
-def judge(subject: ViewCreated, context: Context) -> Iterator[Finding]:
+def judge(subject: ViewCreated | CreateView, context: Context) -> Iterator[Finding]:
     """Old code does not know it, unless it takes the name of something old code knows."""
+    if isinstance(subject, CreateView):
+        view = context.before.views.get(subject.name)
+        if view is not None and view == context.after.views.get(subject.name):
+            reason = f"The view {subject.name} stands already, and stays as it is."
+            yield Finding(ID, Verdict.SAFE, Verdict.SAFE, Phase.NEUTRAL, reason, table=subject.name)
+        return
     name = subject.view.name
     replaces = isinstance(context.node, CreateView) and context.node.or_replace and not context.base.complete
     reason = f"Old code does not know the view {name}."
@@ -38,4 +44,4 @@ def judge(subject: ViewCreated, context: Context) -> Iterator[Finding]:
     )
 
 
-RULE = Rule(id=ID, title="view created", on=(ViewCreated,), facts=(5, 71), judge=judge)
+RULE = Rule(id=ID, title="view created", on=(ViewCreated, CreateView), facts=(5, 71), judge=judge)

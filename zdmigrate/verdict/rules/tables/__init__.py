@@ -6,6 +6,7 @@ from zdmigrate.verdict.rule import Rule
 from zdmigrate.verdict.rules.tables import (
     change_engine,
     change_new,
+    change_nothing,
     change_option,
     create,
     create_if_not_exists,
@@ -32,4 +33,5 @@ TABLE_RULES: tuple[Rule, ...] = (
     rebuild.RULE,
     versioning.RULE,
     unseen.RULE,
+    change_nothing.RULE,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zdmigrate.history.catalog import Partitioning, Table
-from zdmigrate.history.syntax import AlterPartitions, AlterTable, PartitionBy
+from zdmigrate.history.syntax import AlterPartitions, AlterTable
 from zdmigrate.verdict.differences import PartitioningChanged
 from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
@@ -28,20 +28,35 @@ def judge(subject: PartitioningChanged | AlterTable, context: Context) -> Iterat
     """The clause decides: rows that go are unsafe, rows that move are not."""
     if isinstance(subject, AlterTable):
         table = context.before.table(subject.name)
-        if table is not None and table.complete and context.base.table_by_uid(table.uid) is None:
-            return  # created in this release
-        for action in subject.actions:
-            if isinstance(action, AlterPartitions) and action.operation != "REMOVE":
-                yield _clause(subject.name, action, context)
+        now = context.after.table_by_uid(table.uid) if table is not None else None
+        if table is None or not table.complete or now is None or table.partitioning != now[1].partitioning:
+            return  # ZD112 or the difference tells
+        known = context.base.table_by_uid(table.uid) is not None
+        for clause in _clauses(subject):
+            yield judge_clause(subject.name, clause, context) if known else _free(subject.name)
         return
-    if isinstance(context.node, AlterTable):
-        clauses = [action for action in context.node.actions if isinstance(action, AlterPartitions | PartitionBy)]
-        if clauses and all(isinstance(action, AlterPartitions) and action.operation != "REMOVE" for action in clauses):
-            return
-    yield _partitioned(subject.table, subject.after, context)
+    clauses = _clauses(context.node)
+    for clause in clauses:
+        yield judge_clause(subject.table, clause, context)
+    if not clauses:
+        yield _partitioned(subject.table, subject.after, context)
 
 
-def _clause(table: str, action: AlterPartitions, context: Context) -> Finding:
+def _free(table: str) -> Finding:
+    reason = f"{table} was created in this release: old code has no rows in it."
+    return Finding(RULE.id, Verdict.SAFE, Verdict.SAFE, Phase.NEUTRAL, reason, table=table)
+
+
+def _clauses(node: object) -> list[AlterPartitions]:
+    """The clauses of an ALTER that work on single partitions."""
+    if not isinstance(node, AlterTable):
+        return []
+    found = [action for action in node.actions if isinstance(action, AlterPartitions)]
+    return [action for action in found if action.operation != "REMOVE"]
+
+
+def judge_clause(table: str, action: AlterPartitions, context: Context) -> Finding:
+    """What ADD, DROP, TRUNCATE, EXCHANGE ... PARTITION does to the rows."""
     names = f"PARTITION {listed(action.names)}" if action.names else "PARTITION"
     old_code = context.old_code
     evidence = old_code.quote(table) if old_code.proven and not old_code.maps_table(table) else ""

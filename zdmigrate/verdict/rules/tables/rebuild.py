@@ -22,11 +22,13 @@ def judge(node: AlterTable | MaintainTable, context: Context) -> Iterator[Findin
         )
         return
     table = context.before.table(node.name)
+    if table is None or not table.complete:
+        return  # ZD112 judges that
     for action in node.actions:
         match action:
             case Rebuild():
                 yield _neutral(node.name, f"{node.name} is rebuilt as it is")
-            case SetOptions(options=options) if table is not None and table.complete and _same(table, options):
+            case SetOptions(options=options) if _same(table, options):
                 yield _neutral(node.name, f"{node.name} is rebuilt with the options it has")
             case OtherAction(text=text):
                 yield _neutral(node.name, f"{text} changes nothing statements can see in {node.name}")

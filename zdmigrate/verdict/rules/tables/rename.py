@@ -75,7 +75,7 @@ def _missing(before: Table | None, after: Table) -> list[str]:
 def _complete(table: str, new_name: str) -> Condition:
     return Condition(
         "copy-is-complete",
-        "data",
+        "person",
         f"The table that takes the name {table} holds every row of the one now called {new_name}, those written "
         "meanwhile "
         "included.",

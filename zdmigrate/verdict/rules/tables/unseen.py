@@ -43,8 +43,12 @@ def judge(unseen: UnseenTableAltered, context: Context) -> Iterator[Finding]:
             yield from partitions.judge(PartitioningChanged(table, None, partitioning), context)
         case s.AlterPartitions(operation="REMOVE"):
             yield from partitions.judge(PartitioningChanged(table, None, None), context)
-        case s.AlterPartitions() | s.Rebuild() | s.OtherAction():
-            return  # ZD109 and ZD110 judge them from the statement
+        case s.AlterPartitions():
+            yield partitions.judge_clause(table, action, context)
+        case s.Rebuild():
+            yield _safe(table, f"{table} is rebuilt as it is: every row stays, and every statement means the same.")
+        case s.OtherAction(text=text):
+            yield _safe(table, f"{text} changes nothing statements can see in {table}.")
         case s.SetSystemVersioning(enabled=enabled):
             yield from versioning.judge(SystemVersioningChanged(table, enabled), context)
         case s.SetColumnVisibility(name=name):

@@ -1,0 +1,42 @@
+"""ZD210: rules/columns/set_default.py."""
+
+from __future__ import annotations
+
+from tests.verdict.support import USERS, assert_conditional, assert_safe, finding, judged, manifest
+from zdmigrate.verdict.model import Phase
+from zdsession.manifest import MappedColumn
+
+
+def test_a_default_where_leaving_it_out_was_an_error() -> None:
+    (change,) = judged(USERS, "ALTER TABLE users ALTER name SET DEFAULT 'x'")
+    assert_safe(change, phase=Phase.EXPAND)
+    assert [condition.name for condition in change.new_conditions] == ["new-code-writes-value"]
+    assert "NOT NULL without a default" in finding(change, "ZD210").reason
+
+
+def test_null_replaced_by_a_value_changes_what_an_insert_means() -> None:
+    (change,) = judged(USERS, "ALTER TABLE users ALTER nick SET DEFAULT 'x'")
+    assert_conditional(change, "default-not-relied-on", phase=Phase.EXPAND)
+    assert "now stores 'x' where it stored NULL" in finding(change, "ZD210").reason
+
+
+def test_another_value() -> None:
+    (change,) = judged(USERS, "ALTER TABLE users ALTER qty SET DEFAULT 9")
+    (condition,) = assert_conditional(change, "default-not-relied-on")
+    assert "means the same by 9 as by 0" in condition.text
+
+
+def test_the_same_value_is_nothing() -> None:
+    (change,) = judged(USERS, "ALTER TABLE users ALTER qty SET DEFAULT 0")
+    assert_safe(change, phase=Phase.NEUTRAL)
+
+
+def test_manifests_that_always_write_it_or_do_not_map_it() -> None:
+    sql = "ALTER TABLE users ALTER qty SET DEFAULT 9"
+    (always,) = judged(USERS, sql, manifests=[manifest(users={"qty": "INT NOT NULL"})])
+    assert_safe(always)
+    (never,) = judged(USERS, sql, manifests=[manifest(users={"id": "INT NOT NULL"})])
+    assert_safe(never)
+    relies = manifest(users={"qty": MappedColumn("INT", nullable=False, server_default="0")})
+    (sometimes,) = judged(USERS, sql, manifests=[relies])
+    assert_conditional(sometimes, "default-not-relied-on")

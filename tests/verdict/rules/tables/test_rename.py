@@ -1,0 +1,53 @@
+"""ZD105: rules/tables/rename.py."""
+
+from __future__ import annotations
+
+from tests.verdict.support import USERS, assert_conditional, assert_safe, assert_unsafe, finding, judged, manifest
+from zdmigrate.verdict.model import Phase, Verdict
+
+
+def test_both_versions_break() -> None:
+    for sql in ("RENAME TABLE users TO members", "ALTER TABLE users RENAME TO members"):
+        (change,) = judged(USERS, sql)
+        assert_unsafe(change, phase=Phase.SPLIT)
+        assert change.new is Verdict.UNSAFE
+        said = finding(change, "ZD105")
+        assert "Table 'users' doesn't exist" in said.reason
+        assert "Table 'members' doesn't exist" in said.reason
+        assert '__tablename__ = "users"' in said.remedy
+
+
+def test_a_view_of_the_old_name_comes_too_late_for_the_rename_itself() -> None:
+    rename, _ = judged(USERS, "RENAME TABLE users TO members; CREATE VIEW users AS SELECT * FROM members")
+    assert_unsafe(rename)
+
+
+def test_a_swap_goes_on_with_the_other_table() -> None:
+    _, change = judged(
+        USERS, "CREATE TABLE users_new LIKE users", "RENAME TABLE users TO users_old, users_new TO users"
+    )
+    assert_conditional(change, "copy-is-complete", phase=Phase.EXPAND)
+    _, change = judged(
+        USERS,
+        "CREATE TABLE users_new (id INT PRIMARY KEY)",
+        "RENAME TABLE users TO users_old, users_new TO users",
+    )
+    assert_unsafe(change)
+    assert "without name, nick, qty and status" in finding(change, "ZD105").reason
+
+
+def test_manifests_that_do_not_map_it() -> None:
+    (change,) = judged(USERS, "RENAME TABLE users TO members", manifests=[manifest(orders={"id": "INT"})])
+    assert_safe(change, phase=Phase.EXPAND)
+    assert change.new is Verdict.UNSAFE
+
+
+def test_a_table_never_seen_may_be_used() -> None:
+    for sql in ("RENAME TABLE orders TO sales", "ALTER TABLE orders RENAME TO sales"):
+        (change,) = judged("", sql, complete=False)
+        assert_unsafe(change, phase=Phase.SPLIT)
+
+
+def test_a_table_of_this_release_is_free() -> None:
+    _, change = judged("", "CREATE TABLE a (id INT)", "RENAME TABLE a TO b")
+    assert_safe(change, phase=Phase.EXPAND)

@@ -1,0 +1,104 @@
+"""Made-up rows: what a SELECT answers when the schema is known and the data is not."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from zdmigrate.history.answers import FABRICATED_TIME, FABRICATED_UUID
+from zdmigrate.history.catalog import Column
+
+#: A row is given to this many SELECTs of the same text, then the table is "empty": loops over batches must end.
+_SAME_TEXT = 2
+_SAME_TEMPLATE = 20
+
+_INTEGERS = ("tinyint", "smallint", "mediumint", "int", "bigint", "year", "bit")
+_TEXTS = ("char", "varchar", "tinytext", "text", "mediumtext", "longtext")
+_BLOBS = ("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob")
+
+#: The first AUTO_INCREMENT value handed out; statements that carry one are recognised by it.
+FIRST_ID = 900_000_001
+_CARRIES = re.compile(rf"\b9000\d{{5}}\b|{FABRICATED_UUID}|{FABRICATED_TIME}")
+
+
+def carries_fabrication(sql: str) -> bool:
+    """True when a statement contains an id, time or UUID that we made up."""
+    return _CARRIES.search(sql) is not None
+
+
+@dataclass
+class Fabrication:
+    """How SELECTs are answered in one pass.
+
+    Attributes:
+        rows: False for the pass in which every table is empty.
+        text: what a text column holds; None for NULL.
+        withheld: SELECTs answered with no row although `rows` is set.
+        last: the SELECT whose row was handed out last.
+    """
+
+    rows: bool = False
+    text: str | None = "1"
+    withheld: frozenset[str] = frozenset()
+    last: str = ""
+    _seen: Counter[str] = field(default_factory=Counter)
+
+    def give(self, sql: str, template: str) -> bool:
+        """Whether this SELECT gets its row."""
+        if not self.rows or sql in self.withheld:
+            return False
+        self._seen[sql] += 1
+        if template != sql:
+            self._seen[template] += 1
+        if self._seen[sql] > _SAME_TEXT or self._seen[template] > _SAME_TEMPLATE:
+            return False
+        self.last = sql
+        return True
+
+    def affected(self, sql: str) -> int:
+        """Rows an UPDATE or DELETE changes: none when tables are empty, else one, but not for ever."""
+        if not self.rows:
+            return 0
+        self._seen[sql] += 1
+        return int(self._seen[sql] <= _SAME_TEMPLATE)
+
+    def row(self, labels: Sequence[tuple[str, Column | None]], *, aggregate: bool) -> tuple[object, ...]:
+        """One typed row."""
+        return tuple(1 if aggregate or column is None else self._value(column) for _, column in labels)
+
+    def _value(self, column: Column) -> object:
+        kind = column.type
+        if kind.members:
+            return kind.members[0]
+        if kind.name in _INTEGERS:
+            return 2020 if kind.name == "year" else 1
+        if kind.name in _TEXTS:
+            return self._text(kind.args[0] if kind.args else 0, kind.name == "char", nullable=column.nullable)
+        if kind.name in _BLOBS:
+            return None if self.text is None else b"\x01" * 16 if kind.args == (16,) else self.text.encode()
+        match kind.name:
+            case "decimal":
+                return Decimal(1)
+            case "float" | "double":
+                return 1.0
+            case "datetime" | "timestamp":
+                return datetime(2020, 1, 1)  # noqa: DTZ001  # the driver gives naive ones
+            case "date":
+                return date(2020, 1, 1)
+            case "time":
+                return timedelta(0)
+            case "json":
+                return self.text if self.text in ("[]", None) else "{}"
+            case _:
+                return self.text
+
+    def _text(self, length: int, fixed: bool, *, nullable: bool) -> str | None:
+        if self.text == "1" and length == 36:
+            return "00000000-0000-4000-8000-000000000001"
+        if self.text == "1" and length == 32 and fixed:
+            return "00000000000040008000000000000001"
+        return self.text if self.text is not None or nullable else "1"

@@ -1,0 +1,341 @@
+"""Replaying a history: every revision's own upgrade(), in order, against a server that only records.
+
+Each revision runs twice when it reads data: with every table empty, and with one made-up row in each SELECT.
+What both passes send is certain; what only one sends is `data_dependent`. See DESIGN, idea 1.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from difflib import SequenceMatcher
+
+from sqlalchemy import MetaData
+
+from zdmigrate.flavour import DEFAULT_TARGET, Flavour
+from zdmigrate.history.catalog import Catalog
+from zdmigrate.history.fabricated import Fabrication
+from zdmigrate.history.failures import raised_on_purpose, wants_a_row
+from zdmigrate.history.recording import (
+    RecordedHistory,
+    RecordedRevision,
+    RecordedStatement,
+    ReplayError,
+    ReplayErrorKind,
+    SessionState,
+)
+from zdmigrate.history.scripts import Revision, Scripts
+from zdmigrate.history.server import Server
+from zdmigrate.history.stage import Direction, Pass, Stage, open_stage
+from zdmigrate.history.stubs import MARK, Note
+
+#: What text columns hold, tried in turn while the revision fails on it: a number, JSON, a list, a date, NULL.
+_TEXTS = ("1", "{}", "[]", "2020-01-01 00:00:00", None)
+#: How many guards (`if rows: raise`) of one revision are stepped over to see what comes after them.
+_GUARDS = 5
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayOptions:
+    """How a history is replayed.
+
+    Attributes:
+        base: the schema it starts from.
+        imports: modules to import first (plugins that register operations).
+        stub_imports: replace modules that cannot be found by stand-ins.
+        revision_timeout: seconds one revision may take.
+        metadata: the app's MetaData, for naming conventions and for `upgrade(op, tables)`.
+        x_arguments: `key=value` as `alembic -x` takes them.
+    """
+
+    flavour: Flavour = DEFAULT_TARGET
+    base: Catalog = field(default_factory=Catalog)
+    imports: tuple[str, ...] = ()
+    stub_imports: bool = False
+    revision_timeout: float = 20.0
+    metadata: MetaData | None = None
+    x_arguments: tuple[str, ...] = ()
+    version_table: str = "alembic_version"
+
+
+def replay(
+    scripts: Scripts,
+    options: ReplayOptions,
+    *,
+    only: Iterable[str] | None = None,
+    progress: Progress | None = None,
+) -> RecordedHistory:
+    """Replay a history, or the revisions named in `only`, in that order, with `options.base` the schema before them.
+
+    Nothing is connected to, env.py is not run, and no revision stops the others.
+
+    Raises:
+        UsageError: when a module in `options.imports` cannot be imported.
+    """
+    chosen = list(scripts) if only is None else [scripts.get(revision) for revision in only]
+    recorded: list[RecordedRevision] = []
+    catalog, session = options.base, SessionState()
+    with _player(scripts, options) as player:
+        for number, revision in enumerate(chosen):
+            if progress is not None:
+                progress(number, len(chosen))
+            made, session = player.record(revision, "upgrade", catalog, session)
+            recorded.append(made)
+            catalog = made.after
+    if progress is not None:
+        progress(len(chosen), len(chosen))
+    return RecordedHistory(tuple(recorded), options.base, scripts.heads)
+
+
+def replay_downgrade(
+    scripts: Scripts, options: ReplayOptions, revision: str, before: Catalog | None = None
+) -> RecordedRevision:
+    """Replay downgrade() of one revision from the catalog its upgrade left (`before`, default `options.base`)."""
+    with _player(scripts, options) as player:
+        catalog = options.base if before is None else before
+        return player.record(scripts.get(revision), "downgrade", catalog, SessionState())[0]
+
+
+def replay_downgrades(
+    scripts: Scripts, options: ReplayOptions, history: RecordedHistory, *, progress: Progress | None = None
+) -> tuple[RecordedRevision, ...]:
+    """downgrade() of every recorded revision, each from the catalog its upgrade left, in the history's order."""
+    found = []
+    with _player(scripts, options) as player:
+        for number, item in enumerate(history.revisions):
+            if progress is not None:
+                progress(number, len(history.revisions))
+            revision = scripts.get(item.revision)
+            found.append(player.record(revision, "downgrade", item.after, SessionState())[0])
+    return tuple(found)
+
+
+class _player:  # noqa: N801  # used as a function: a context manager
+    def __init__(self, scripts: Scripts, options: ReplayOptions) -> None:
+        self._options = options
+        self._open = open_stage(
+            scripts,
+            server=lambda notebook: Server(options.flavour, options.base, notebook),
+            imports=options.imports,
+            stub_imports=options.stub_imports,
+            metadata=options.metadata,
+            x_arguments=options.x_arguments,
+            version_table=options.version_table,
+        )
+
+    def __enter__(self) -> _Player:
+        return _Player(self._open.__enter__(), self._options)
+
+    def __exit__(self, *error: object) -> None:
+        self._open.__exit__(*error)  # type: ignore[arg-type]
+
+
+@dataclass
+class _Outcome:
+    """What the passes over one revision add up to."""
+
+    statements: list[RecordedStatement]
+    after: Catalog
+    session: SessionState
+    error: ReplayError | None
+    passes: tuple[Pass, ...]
+    data_dependent: bool = False
+
+
+class _Player:
+    """Plays revisions on an open stage."""
+
+    def __init__(self, stage: Stage, options: ReplayOptions) -> None:
+        self._stage = stage
+        self._options = options
+
+    def record(
+        self, revision: Revision, direction: Direction, catalog: Catalog, session: SessionState
+    ) -> tuple[RecordedRevision, SessionState]:
+        """One revision, and the session it leaves."""
+        if revision.error is not None and revision.error.kind is ReplayErrorKind.BROKEN_FILE:
+            outcome = _Outcome([], catalog, session, revision.error, ())
+        else:
+            outcome = self._passes(revision, direction, catalog, session)
+            outcome.error = _with_stand_ins(outcome, str(revision.path), catalog) or revision.error
+            outcome.error = outcome.error or _doubt(outcome, str(revision.path))
+        after = outcome.after
+        if outcome.error is not None and after.complete:
+            after = replace(after, complete=False)
+        down = revision.down_revisions
+        made = RecordedRevision(
+            revision=revision.revision,
+            down_revisions=down,
+            path=str(revision.path),
+            message=revision.message,
+            statements=tuple(replace(item, index=index) for index, item in enumerate(outcome.statements)),
+            before=catalog,
+            after=after,
+            depends_on=revision.depends_on,
+            branch_labels=revision.branch_labels,
+            declared=revision.declared,
+            data_dependent=outcome.data_dependent or any(item.data_dependent for item in outcome.statements),
+            error=outcome.error,
+        )
+        return made, outcome.session
+
+    def _passes(self, revision: Revision, direction: Direction, catalog: Catalog, session: SessionState) -> _Outcome:
+        deadline = time.monotonic() + self._options.revision_timeout
+
+        def play(fabrication: Fabrication) -> Pass:
+            left = max(deadline - time.monotonic(), 0.05)
+            return self._stage.play(revision, direction, catalog, session, fabrication, left)
+
+        empty = play(Fabrication())
+        outcome = _Outcome(list(empty.statements), empty.after, empty.session, empty.error, (empty,))
+        wanting = empty.raised is None or wants_a_row(empty.raised) or raised_on_purpose(empty.raised, str(revision.path))
+        if not empty.selects or not wanting:
+            return outcome
+        filled = _with_rows(play, str(revision.path))
+        outcome.passes = (empty, *filled)
+        for one in filled:
+            _merge(outcome, one)
+        last = filled[-1]
+        if empty.raised is not None and last.raised is None:
+            # It wants the rows a real database has: the pass that gave it some is the one to believe.
+            outcome.after, outcome.session, outcome.error = last.after, last.session, None
+            outcome.data_dependent = True
+        elif empty.raised is None and last.raised is not None and not raised_on_purpose(last.raised, str(revision.path)):
+            outcome.data_dependent = True
+            outcome.error = _stuck(last)
+        return outcome
+
+
+def _with_rows(play: Callable[[Fabrication], Pass], path: str) -> list[Pass]:
+    """Passes with made-up rows: one that reaches the end if any does, and those a guard of the revision ended."""
+    kept: list[Pass] = []
+    withheld: frozenset[str] = frozenset()
+    while True:
+        tried: list[Pass] = []
+        for text in _TEXTS:
+            tried.append(play(Fabrication(rows=True, text=text, withheld=withheld)))
+            raised = tried[-1].raised
+            if raised is None or raised_on_purpose(raised, path) or tried[-1].timed_out:
+                break
+        else:
+            tried[-1] = tried[0]
+        best = tried[-1]
+        kept.append(best)
+        guarded = best.raised is not None and raised_on_purpose(best.raised, path)
+        if not guarded or not best.last_select or best.last_select in withheld or len(kept) > _GUARDS:
+            return kept
+        withheld |= {best.last_select}
+
+
+def _merge(outcome: _Outcome, other: Pass) -> None:
+    """Put the statements only one side has where they belong, marked; what both have stays as it was recorded."""
+    mine, theirs = outcome.statements, list(_collapsed(other.statements))
+    merged: list[RecordedStatement] = []
+    matcher = SequenceMatcher(None, [_text(item) for item in mine], [_text(item) for item in theirs], autojunk=False)
+    stopped = other.raised is not None
+    for tag, first, last, other_first, other_last in matcher.get_opcodes():
+        if tag == "equal":
+            merged += mine[first:last]
+            continue
+        ended = stopped and other_last == len(theirs) and other_first == other_last
+        merged += mine[first:last] if ended else [replace(item, data_dependent=True) for item in mine[first:last]]
+        merged += [replace(item, data_dependent=True) for item in theirs[other_first:other_last]]
+        outcome.data_dependent = True
+    outcome.statements = merged
+
+
+def _text(item: RecordedStatement) -> str:
+    return item.statement.sql
+
+
+def _collapsed(statements: Iterable[RecordedStatement]) -> Iterator[RecordedStatement]:
+    """Without immediate repetitions of DML: a loop over batches sends the same text until nothing is left."""
+    previous: tuple[str, int] | None = None
+    for item in statements:
+        current = (item.statement.sql, item.line)
+        if current != previous or item.delta.changes:
+            yield item
+        previous = current
+
+
+def _stuck(filled: Pass) -> ReplayError:
+    assert filled.error is not None
+    if filled.error.kind in (ReplayErrorKind.TIME_OUT, ReplayErrorKind.REFUSED):
+        return filled.error
+    return ReplayError(
+        ReplayErrorKind.NEEDS_DATABASE,
+        "with rows in the tables it reads, it goes on to what a made-up row does not get through "
+        f"({filled.error.message}); what it sends after that is not known",
+        filled.error.path,
+        filled.error.line,
+    )
+
+
+def _doubt(outcome: _Outcome, path: str) -> ReplayError | None:
+    """Why a revision that reached its end is not to be trusted all the same."""
+    for one in outcome.passes:
+        if one.recreated:
+            table, line = one.recreated[0]
+            return ReplayError(
+                ReplayErrorKind.RAISED,
+                f'batch_alter_table("{table}", recreate="always") copies the whole table row by row into a new one and '
+                "drops the old, and the app's writes meanwhile are lost; on MySQL leave recreate out",
+                path,
+                line,
+            )
+    for one in outcome.passes:
+        if one.notes or any(item.inert for item in one.statements):
+            return _stand_in_error(one.notes, outcome, path)
+    for one in outcome.passes:
+        if one.unsure:
+            return ReplayError(
+                ReplayErrorKind.NEEDS_DATABASE,
+                f"it asks the database about {one.unsure[0]}, which cannot be told here because the schema before it is "
+                "not fully known; pass that schema with --url, --schema or --metadata",
+                path,
+            )
+    return None
+
+
+def _with_stand_ins(outcome: _Outcome, path: str, catalog: Catalog) -> ReplayError | None:
+    """The revision's error, put down to the stand-ins where it used any, and to the schema where that is in doubt."""
+    error = outcome.error
+    if error is None or error.kind in (ReplayErrorKind.TIME_OUT, ReplayErrorKind.IMPORT_FAILED):
+        return error
+    for one in outcome.passes:
+        if one.notes or any(item.inert for item in one.statements) or MARK in error.message or "StandIn" in error.message:
+            found = _stand_in_error(one.notes, outcome, path)
+            return replace(found, message=f"{found.message} (it ended with: {error.message})")
+    if error.kind is ReplayErrorKind.REFUSED and not catalog.complete:
+        return replace(error, message=f"{error.message} (the schema before it is not fully known, so this may be wrong)")
+    return error
+
+
+def _stand_in_error(notes: tuple[Note, ...], outcome: _Outcome, path: str) -> ReplayError:
+    own = next((note for note in notes if note.name.startswith("argument.")), None)
+    if own is not None:
+        name = own.name.split(".")[1].rstrip("()[]")
+        return ReplayError(
+            ReplayErrorKind.NEEDS_APP_CONFIGURATION,
+            f"env.py passes it an argument {name!r} that a replay does not know",
+            path,
+            own.line,
+        )
+    if notes:
+        module, line, use = notes[0].name.partition(".")[0], notes[0].line, f"it {notes[0]}"
+    else:
+        inert = next((item for item in outcome.statements if item.inert), None)
+        marked = re.search(rf"{MARK}(\w+)", inert.statement.sql) if inert is not None else None
+        module, line = marked[1] if marked else "a module", inert.line if inert is not None else 0
+        use = f"{inert.source} gets a value from it" if inert is not None else "it uses it"
+    return ReplayError(
+        ReplayErrorKind.IMPORT_FAILED,
+        f"what it sends depends on {module}, which is not installed here ({use}); "
+        "run zdmigrate in the app's own environment",
+        path,
+        line,
+    )

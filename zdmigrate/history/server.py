@@ -1,0 +1,253 @@
+"""The recording server and its DBAPI: keeps every statement, answers what it can, refuses what a server would."""
+
+from __future__ import annotations
+
+import re
+import sys
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pymysql.err
+
+from zdmigrate.flavour import Flavour
+from zdmigrate.history.answers import Answer, Answers, Unanswerable, labels_of
+from zdmigrate.history.apply import Refused, apply, reveal
+from zdmigrate.history.catalog import Catalog, Delta, difference
+from zdmigrate.history.fabricated import FIRST_ID, Fabrication, carries_fabrication
+from zdmigrate.history.recording import RecordedStatement, Refusal, SessionState
+from zdmigrate.history.settings import set_variable
+from zdmigrate.history.standin import MARK, StandIn
+from zdmigrate.history.statements import parse
+from zdmigrate.history.stubs import Notebook
+from zdmigrate.history.syntax import Delete, Insert, Select, SetVariable, Statement, Update, Use
+from zdmigrate.history.touched import check_names, touched
+
+_FIRST_WORD = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|#[^\n]*(?:\n|$)|/\*(?!!).*?\*/|\()*(\w+)", re.S)
+_EXISTS = re.compile(r"\s*SELECT\s+(?:NOT\s+)?EXISTS\s*\(", re.I)
+_LIBRARIES = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+_NOBODYS = (*_LIBRARIES, str(Path(__file__).parent), "<")
+_FIELD_TYPE = 253  # VAR_STRING: what the rows hold needs no conversion
+
+
+@dataclass
+class Result:
+    """What a cursor has after execute()."""
+
+    names: tuple[str, ...] = ()
+    rows: list[tuple[object, ...]] = field(default_factory=list)
+    rowcount: int = 0
+    lastrowid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a statement comes from."""
+
+    source: str
+    path: str
+    line: int
+    inert: bool = False
+
+
+class Server:
+    """One replay's server.
+
+    Attributes:
+        catalog: the schema now.
+        sent: statements recorded in the pass under way.
+        selects: SELECTs on tables so far, which only data could answer.
+        source: the `op.` directive being carried out, or None.
+        origin: overrides finding out where a statement comes from (batch operations are sent late).
+        recreated: tables (and lines) of `batch_alter_table(recreate="always")`.
+    """
+
+    def __init__(self, flavour: Flavour, catalog: Catalog, notebook: Notebook | None = None) -> None:
+        self.flavour = flavour
+        self.catalog = catalog
+        self.notebook = notebook
+        self.answers = Answers(flavour)
+        self.fabrication = Fabrication()
+        self.sent: list[RecordedStatement] = []
+        self.selects = 0
+        self.session = SessionState()
+        self.path = ""
+        self.version = ""
+        self.source: str | None = None
+        self.origin: Origin | None = None
+        self.recreated: list[tuple[str, int]] = []
+        self._next_id = FIRST_ID
+
+    def begin(self, path: str, version: str, catalog: Catalog, session: SessionState, fabrication: Fabrication) -> None:
+        """Start a pass over the revision in that file."""
+        self.path, self.version, self.catalog, self.session = path, version, catalog, session
+        self.fabrication = fabrication
+        self.sent = []
+        self.selects = 0
+        self.source = self.origin = None
+        self.recreated = []
+        self.answers.unsure.clear()
+        self.answers.fabricated = False
+        self.answers.last_insert_id = 0
+        self._next_id = FIRST_ID
+
+    def run(self, sql: str, parameters: Any) -> Result:
+        """Carry out what a cursor was given.
+
+        Raises:
+            pymysql.err.MySQLError: the subclass PyMySQL would raise, when the server would refuse.
+        """
+        match = _FIRST_WORD.match(sql)
+        word = match[1].upper() if match else ""
+        parameters, tainted = _plain(parameters)
+        try:
+            if word in ("SHOW", "DESCRIBE", "DESC", "EXPLAIN"):
+                return self._show(sql, parameters)
+            result = Result()
+            for statement in self._parse(sql, parameters):
+                if isinstance(statement.node, Select):
+                    result = self._select(statement, sql)
+                else:
+                    result = self._change(statement, tainted)
+            return result
+        except Refused as refused:
+            raise _error(refused) from None
+
+    def _parse(self, sql: str, parameters: Any) -> list[Statement]:
+        quotes = "ANSI_QUOTES" in self.session.sql_mode or "ANSI" in self.session.sql_mode
+        return parse(sql, mariadb=self.flavour.is_mariadb, parameters=parameters, ansi_quotes=quotes)
+
+    def _show(self, sql: str, parameters: Any) -> Result:
+        text = self._parse(sql, parameters)[0].sql if parameters else sql
+        try:
+            return _result(self.answers.show(text, self.catalog, self.session))
+        except Unanswerable:
+            self.answers.unsure.append(f"the answer to {' '.join(text.split()[:3])}")
+            return Result(("Name", "Value"))
+
+    def _select(self, statement: Statement, template: str) -> Result:
+        node = statement.node
+        assert isinstance(node, Select)
+        text = statement.sql
+        real = [name for name in node.tables if not name.lower().startswith("information_schema.")]
+        if not real:
+            try:
+                return _result(self.answers.select(text, self.catalog, self.session))
+            except Unanswerable:
+                if node.tables:
+                    self.answers.unsure.append("information_schema")
+        if real == [self.answers.version_table] and real[0] not in self.catalog.tables:
+            return Result(("version_num",), [(self.version,)] if self.version else [], 1)
+        check_names(node, self.catalog)
+        self.selects += 1
+        aggregate = node.aggregate or _EXISTS.match(text) is not None
+        labels = labels_of(node.names, node.tables, self.catalog) or [("value", None)]
+        names = tuple(label for label, _ in labels)
+        if self.fabrication.give(text, template):
+            return Result(names, [self.fabrication.row(labels, aggregate=aggregate)], 1)
+        if aggregate:
+            return Result(names, [tuple(0 if _counts(name) else None for name in names)], 1)
+        return Result(names)
+
+    def _change(self, statement: Statement, tainted: bool) -> Result:
+        node, before = statement.node, reveal(statement, self.catalog, self.flavour)
+        refusal: Refused | None = None
+        after = before
+        try:
+            check_names(node, before)
+            after = apply(statement, before, self.session, self.flavour)
+        except Refused as refused:
+            refusal = refused
+        self._record(statement, before, after, refusal, tainted)
+        if refusal is not None:
+            raise refusal
+        self.catalog = after
+        match node:
+            case SetVariable(scope="session" | "user"):
+                self.session = set_variable(self.session, node, self.answers, self.catalog)
+            case Use(name=name):
+                self.session = self.session.with_variable("database", name)
+            case Insert(rows=rows):
+                self.answers.last_insert_id = self._next_id
+                self._next_id += max(len(rows), 1)
+                return Result(rowcount=len(rows), lastrowid=self.answers.last_insert_id)
+            case Update() | Delete():
+                return Result(rowcount=self.fabrication.affected(statement.sql))
+        return Result()
+
+    def _record(
+        self, statement: Statement, before: Catalog, after: Catalog, refusal: Refused | None, tainted: bool
+    ) -> None:
+        origin = self.origin or self.locate()
+        self.sent.append(
+            RecordedStatement(
+                index=len(self.sent),
+                statement=statement,
+                source=origin.source,
+                path=origin.path,
+                line=origin.line,
+                before=before,
+                after=after,
+                delta=Delta() if after is before else difference(before, after),
+                session=self.session,
+                data_dependent=carries_fabrication(statement.sql),
+                inert=tainted or origin.inert or MARK in statement.sql,
+                refusal=Refusal(refusal.errno, refusal.message) if refusal is not None else None,
+                touched=touched(statement.node),
+            )
+        )
+
+    def locate(self) -> Origin:
+        """Where the statement under way comes from: the innermost frame in the revision's file, else in no library."""
+        decorated = self.notebook.decorated if self.notebook is not None else ()
+        found: tuple[str, int] | None = None
+        fallback: tuple[str, int] | None = None
+        inert = False
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            filename = frame.f_code.co_filename
+            inert = inert or frame.f_code in decorated
+            if found is None and filename == self.path:
+                found = (filename, frame.f_lineno)
+            elif fallback is None and not filename.startswith(_NOBODYS):
+                fallback = (filename, frame.f_lineno)
+            if found is not None and not decorated:
+                break
+            frame = frame.f_back
+        path, line = found or fallback or (self.path, 0)
+        return Origin(self.source or "connection", path, line, inert)
+
+
+def _plain(parameters: Any) -> tuple[Any, bool]:
+    """Parameters with stand-ins as text, and whether there were any."""
+    if isinstance(parameters, StandIn):
+        return str(parameters), True
+    if isinstance(parameters, Mapping):
+        pairs = {key: _plain(value) for key, value in parameters.items()}
+        return {key: value for key, (value, _) in pairs.items()}, any(found for _, found in pairs.values())
+    if isinstance(parameters, list | tuple):
+        if not any(isinstance(item, (StandIn, list, tuple, Mapping)) for item in parameters):
+            return parameters, False
+        items = [_plain(item) for item in parameters]
+        return type(parameters)(value for value, _ in items), any(found for _, found in items)
+    return parameters, False
+
+
+def _result(answer: Answer) -> Result:
+    return Result(answer.names, answer.rows, len(answer.rows))
+
+
+def _counts(name: str) -> bool:
+    return re.match(r"\W*(count|exists|select exists|not exists|bit_)", name, re.I) is not None or "count" in name.lower()
+
+
+def _error(refused: Refused) -> pymysql.err.MySQLError:
+    kind = pymysql.err.error_map.get(refused.errno)
+    if kind is None:
+        kind = pymysql.err.InternalError if refused.errno < 1000 else pymysql.err.OperationalError
+    error: pymysql.err.MySQLError = kind(refused.errno, refused.message)
+    error.zd_refused = refused  # type: ignore[attr-defined]
+    return error
