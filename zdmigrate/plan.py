@@ -211,8 +211,9 @@ def _plan_revision(
     has_replica: bool | None,
 ) -> PlannedRevision:
     changes = []
-    for statement in recorded.statements:
-        judgement = judge(statement, old_code.base, old_code, target, RULES)
+    nodes = tuple(statement.statement.node for statement in recorded.statements)
+    for place, statement in enumerate(recorded.statements, 1):
+        judgement = judge(statement, old_code.base, old_code, target, RULES, nodes[place:])
         cost = estimate(statement, target, old_code.base)
         replication = classify(statement, target)
         size = sizes.get(subject_of(statement.statement.node).table or "")

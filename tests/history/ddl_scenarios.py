@@ -176,6 +176,16 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
         "ALTER TABLE d ENGINE=MyISAM",
         "ALTER TABLE d ROW_FORMAT=DEFAULT, COMMENT=''",
     ),
+    "a key outlives its column": (
+        "CREATE TABLE t (a VARCHAR(20), b VARCHAR(20), c INT, KEY a (a), KEY b (b(5)), KEY c (c))",
+        "ALTER TABLE t DROP COLUMN a, ADD COLUMN a VARCHAR(20)",
+        "ALTER TABLE t DROP COLUMN a, ADD COLUMN a VARCHAR(30)",
+        "ALTER TABLE t DROP COLUMN a, ADD COLUMN a VARCHAR(10)",
+        "ALTER TABLE t DROP COLUMN b, ADD COLUMN b CHAR(9)",
+        "ALTER TABLE t DROP COLUMN c, ADD COLUMN c INT",
+        "ALTER TABLE t DROP COLUMN c, DROP INDEX c, ADD COLUMN c INT",
+        "ALTER TABLE t DROP COLUMN a, ADD COLUMN a VARCHAR(200) CHARACTER SET latin1",
+    ),
     "foreign keys again": (
         "CREATE TABLE p (a INT, b INT, c CHAR(5), PRIMARY KEY (a, b), UNIQUE uc (c))",
         "CREATE TABLE c (x INT, y INT, z CHAR(5), KEY xy (x, y), CONSTRAINT f FOREIGN KEY (x, y) REFERENCES p (a, b))",

@@ -80,7 +80,8 @@ def judged(
         return parse_type(text, mariadb=flavour.is_mariadb)
 
     old_code = OldCode(start, tuple(manifests), read_type)
-    return [judge(item, start, old_code, flavour, RULES) for item in found]
+    nodes = tuple(item.statement.node for item in found)
+    return [judge(item, start, old_code, flavour, RULES, nodes[place:]) for place, item in enumerate(found, 1)]
 
 
 def manifest(version: str = "1.0", /, **tables: dict[str, MappedColumn | str]) -> Manifest:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from zdmigrate.flavour import Flavour
-from zdmigrate.history.catalog import Catalog, Column, ColumnType, Table
+from zdmigrate.history.catalog import Catalog, Column, ColumnType, Key, KeyPart, Table
 from zdmigrate.history.dictionary import DATABASE, column_key, open_dictionary
 from zdmigrate.history.recording import SessionState
 from zdmigrate.history.refusals import Refused
@@ -47,7 +47,9 @@ _COLUMN_COLUMNS = (
 
 #: Stands for Alembic's own table, which exists in every real run and in no catalog.
 VERSION_TABLE = Table(
-    "alembic_version", columns=(Column("version_num", ColumnType("varchar", (32,)), nullable=False),)
+    "alembic_version",
+    columns=(Column("version_num", ColumnType("varchar", (32,)), nullable=False),),
+    keys=(Key("PRIMARY", "primary", (KeyPart("version_num"),)),),
 )
 
 
@@ -69,6 +71,7 @@ class Answers:
 
     Attributes:
         unsure: questions about what an incomplete catalog does not know, answered "no such thing".
+        absent: tables asked for, during the whole replay, that a complete catalog did not have.
         fabricated: set when an answer is nothing a catalog can know (the time, a new UUID).
         last_insert_id: what LAST_INSERT_ID() says.
     """
@@ -76,6 +79,7 @@ class Answers:
     flavour: Flavour
     version_table: str = VERSION_TABLE.name
     unsure: list[str] = field(default_factory=list)
+    absent: set[str] = field(default_factory=set)
     fabricated: bool = False
     last_insert_id: int = 0
     _dictionary: tuple[Catalog, sqlite3.Connection] | None = None
@@ -119,9 +123,20 @@ class Answers:
         Raises:
             Unanswerable: when it uses what only a real server can evaluate.
         """
-        if re.search(r"\binformation_schema\b", sql, re.I) and not catalog.complete:
-            self.unsure.append("information_schema")
-        return self._query(sql, catalog, session)
+        found = self._query(sql, catalog, session)
+        if not catalog.complete and re.search(r"\binformation_schema\b", sql, re.I):
+            # What is listed is there; only "nothing" is no answer.
+            if not any(value not in (None, 0) for row in found.rows for value in row):
+                self.unsure.append("what information_schema lists")
+        return found
+
+    def has_table(self, name: str, schema: str | None, catalog: Catalog) -> bool:
+        """Whether there is a table or view of that name."""
+        key = name if schema in (None, DATABASE) else f"{schema}.{name}"
+        found = key in catalog.tables or key in catalog.views or key == self.version_table
+        if not found:
+            self._not_found(key, catalog)
+        return found or key in catalog.temporary
 
     def variable(self, name: str, session: SessionState) -> object:
         """The value of a system variable; None for one we do not know."""
@@ -250,12 +265,17 @@ class Answers:
         if table is None and key == self.version_table:
             return VERSION_TABLE
         if table is None:
-            if not catalog.complete:
-                self.unsure.append(f"the table {key}")
+            self._not_found(key, catalog)
             raise Refused(1146, f"Table '{key}' doesn't exist")
         if not table.complete:
             self.unsure.append(f"the table {key}")
         return table
+
+    def _not_found(self, key: str, catalog: Catalog) -> None:
+        if catalog.complete:
+            self.absent.add(key)
+        else:
+            self.unsure.append(f"the table {key}")
 
     def _query(self, sql: str, catalog: Catalog, session: SessionState) -> Answer:
         if self._dictionary is None or self._dictionary[0] is not catalog:

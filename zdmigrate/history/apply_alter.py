@@ -15,7 +15,7 @@ from zdmigrate.history.apply_foreign import (
 )
 from zdmigrate.history.apply_keys import add_keys, check_keys_needed, keep_keys, lost_primary
 from zdmigrate.history.catalog import Catalog, Partitioning, Table
-from zdmigrate.history.charsets import canonical_collation, default_collation, resolve
+from zdmigrate.history.charsets import canonical_charset, canonical_collation, default_collation, resolve
 from zdmigrate.history.draft import Context, Draft
 from zdmigrate.history.refusals import refused
 from zdmigrate.history.syntax import (
@@ -161,10 +161,15 @@ def set_options(draft: Draft, actions: Sequence[AlterAction]) -> None:
     charset = stated.pop("charset", None)
     collation = stated.pop("collate", None)
     for action in actions:
-        if isinstance(action, ConvertCharset):
-            charset, collation = action.charset or schema[0], action.collation
+        if not isinstance(action, ConvertCharset):
+            continue
+        target = canonical_charset(action.charset or schema[0])
+        if charset is None and collation is None:
+            charset, collation = target, action.collation
             if action.charset is None and collation is None:
                 collation = schema[1]
+        elif charset is not None and canonical_charset(charset) != target and not draft.flavour.is_mariadb:
+            raise refused(1302, one=canonical_charset(charset), other=target)
     inherited = (draft.charset, draft.collation)
     if draft.creating or inherited == (None, None):
         inherited = schema

@@ -97,12 +97,16 @@ def keep_keys(draft: Draft, actions: Sequence[AlterAction]) -> None:
         Refused: as the server would.
     """
     drops: dict[str, DropKey] = {}
+    renames: dict[str, RenameKey] = {}
     for action in actions:
         if isinstance(action, DropKey):
             if action.name.lower() in drops:
                 draft.miss(action, "INDEX", action.name)
             drops[action.name.lower()] = action
-    renames = {action.old.lower(): action for action in actions if isinstance(action, RenameKey)}
+        elif isinstance(action, RenameKey):
+            if action.old.lower() in renames:
+                draft.missing.append((action, refused(1176, name=action.old, table=draft.old.name)))
+            renames[action.old.lower()] = action
     visible = {action.name.lower(): action for action in actions if isinstance(action, SetKeyVisibility)}
     kept: list[Key] = []
     for key in draft.keys:
@@ -151,14 +155,15 @@ def _remaining(draft: Draft, key: Key) -> Key | None:
 
 
 def _inherited(draft: Draft, part: KeyPart) -> KeyPart | None:
-    """A key outlives its column when the same statement adds a column of that name; its length comes along in bytes."""
+    """A key outlives its column when the same statement adds a column of that name; its length comes along."""
     old, new = draft.old.column(part.column or ""), draft.column(part.column or "")
     if old is None or new is None:
         return None
     if new.type.name not in ("char", "varchar", "binary", "varbinary") or not new.type.args:
-        raise refused(1089)
-    width = bytes_per_character(old.type.charset or "binary")
-    size = (part.length or (old.type.args[0] if old.type.args else 0)) * width
+        if new.type.name != old.type.name:
+            raise refused(1089)
+        return part
+    size = part.length or (old.type.args[0] if old.type.args else 0)
     if size > new.type.args[0]:
         raise refused(1089)
     return replace(part, length=size if size < new.type.args[0] else None)

@@ -22,6 +22,11 @@ _BLOBS = ("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob")
 
 #: The first AUTO_INCREMENT value handed out; statements that carry one are recognised by it.
 FIRST_ID = 900_000_001
+_JSON_NAME = re.compile(r"json|params|metadata|config|conf$|extra|options|settings|context|position|payload", re.I)
+#: A pickled empty dict: what a BLOB column of a Python app often holds.
+_PICKLED = b"\x80\x04}\x94."
+_NUMBER = re.compile(r"\d+")
+_NUMBERED = re.compile(r"(?:^|_)(?:id|count|version|num|number|total|sum|max|min|len)$|\(", re.I)
 _CARRIES = re.compile(rf"\b9000\d{{5}}\b|{FABRICATED_UUID}|{FABRICATED_TIME}")
 
 
@@ -51,6 +56,7 @@ class Fabrication:
         """Whether this SELECT gets its row."""
         if not self.rows or sql in self.withheld:
             return False
+        template = _NUMBER.sub("?", template)
         self._seen[sql] += 1
         if template != sql:
             self._seen[template] += 1
@@ -68,7 +74,13 @@ class Fabrication:
 
     def row(self, labels: Sequence[tuple[str, Column | None]], *, aggregate: bool) -> tuple[object, ...]:
         """One typed row."""
-        return tuple(1 if aggregate or column is None else self._value(column) for _, column in labels)
+        return tuple(
+            self._value(column) if column is not None and not aggregate else self._unknown(label, aggregate)
+            for label, column in labels
+        )
+
+    def _unknown(self, label: str, aggregate: bool) -> object:
+        return 1 if aggregate or _NUMBERED.search(label) else self.text
 
     def _value(self, column: Column) -> object:
         kind = column.type
@@ -77,9 +89,9 @@ class Fabrication:
         if kind.name in _INTEGERS:
             return 2020 if kind.name == "year" else 1
         if kind.name in _TEXTS:
-            return self._text(kind.args[0] if kind.args else 0, kind.name == "char", nullable=column.nullable)
+            return self._text(column)
         if kind.name in _BLOBS:
-            return None if self.text is None else b"\x01" * 16 if kind.args == (16,) else self.text.encode()
+            return None if self.text is None else b"\x01" * 16 if kind.args == (16,) else _PICKLED
         match kind.name:
             case "decimal":
                 return Decimal(1)
@@ -96,7 +108,11 @@ class Fabrication:
             case _:
                 return self.text
 
-    def _text(self, length: int, fixed: bool, *, nullable: bool) -> str | None:
+    def _text(self, column: Column) -> str | None:
+        length = column.type.args[0] if column.type.args else 0
+        fixed, nullable = column.type.name == "char", column.nullable
+        if self.text == "1" and _JSON_NAME.search(column.name) and length not in (32, 36):
+            return "{}"
         if self.text == "1" and length == 36:
             return "00000000-0000-4000-8000-000000000001"
         if self.text == "1" and length == 32 and fixed:

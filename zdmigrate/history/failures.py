@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dis
 import os
+import re
 from types import ModuleType, TracebackType
 
 from alembic.operations.base import AbstractOperations
-from sqlalchemy.exc import DBAPIError, NoResultFound
+from sqlalchemy.exc import DBAPIError, NoResultFound, NoSuchTableError
 
-from zdmigrate.history.guards import Attempts, RevisionTimeout
+from zdmigrate.history.guards import Attempts, Forbidden, RevisionTimeout
 from zdmigrate.history.recording import ReplayError, ReplayErrorKind
 from zdmigrate.history.refusals import Refused
 
 _APP = "run zdmigrate in the app's own environment"
+_NOT_SET_UP = re.compile(r"application context|not (?:been )?(?:yet )?(?:initiali[sz]ed|configured)", re.I)
 _CONFIGURATION = (
     "ImproperlyConfigured",
     "NoSuchOptError",
@@ -31,6 +33,37 @@ class BrokenRevision(Exception):
 
 class MissingArgument(KeyError):
     """A revision wants an `-x` argument that was not given."""
+
+
+def missing_table(error: BaseException) -> str | None:
+    """The table whose absence an exception reports, if it does."""
+    refused = refusal_in(error)
+    if refused is not None:
+        if refused.errno not in (1146, 1051, 1824):
+            return None
+        found = re.search(r"'([^']+)'", refused.message)
+        return found[1] if found else None
+    if isinstance(error, NoSuchTableError):
+        return str(error).replace("`", "").strip()
+    return None
+
+
+def during_import(error: BaseException) -> bool:
+    """True when an import was under way."""
+    step = error.__traceback__
+    while step is not None:
+        if step.tb_frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        step = step.tb_next
+    return False
+
+
+def _caused_by_guard(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, Forbidden):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def refusal_in(error: BaseException | None) -> Refused | None:
@@ -102,7 +135,7 @@ def _explained(
         return ReplayErrorKind.NEEDS_DATABASE, (
             f"it connects to a database by itself ({attempts.connections[0]}); a replay connects to nothing"
         )
-    if attempts.programs:
+    if attempts.programs and _caused_by_guard(error):
         return ReplayErrorKind.RAISED, f"it starts a program ({attempts.programs[0]}); a replay starts none"
     if (name := _operation(error)) is not None:
         return ReplayErrorKind.UNKNOWN_OPERATION, (
@@ -149,7 +182,7 @@ def _operation(error: BaseException) -> str | None:
 
 def _is_configuration(error: BaseException) -> bool:
     names = {kind.__name__ for kind in type(error).__mro__}
-    if names & set(_CONFIGURATION) or "application context" in str(error):
+    if names & set(_CONFIGURATION) or _NOT_SET_UP.search(str(error)):
         return True
     last = _last(error.__traceback__)
     if not isinstance(error, KeyError) or last is None:

@@ -52,6 +52,7 @@ MESSAGES: dict[int, str] = {
     1217: "Cannot delete or update a parent row: a foreign key constraint fails",
     1239: "Incorrect foreign key definition for '{name}': Key reference and table reference don't match",
     1280: "Incorrect index name '{name}'",
+    1302: "Conflicting declarations: 'CHARACTER SET {one}' and 'CHARACTER SET {other}'",
     1304: "{kind} {name} already exists",
     1305: "{kind} {name} does not exist",
     1347: "'{name}' is not {kind}",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
@@ -30,6 +30,7 @@ from zdmigrate.history.scripts import Revision, Scripts
 from zdmigrate.history.server import Server
 from zdmigrate.history.stage import Direction, Pass, Stage, open_stage
 from zdmigrate.history.stubs import MARK, Note
+from zdmigrate.history.syntax import CallRoutine, CreateTable, Opaque
 
 #: What text columns hold, tried in turn while the revision fails on it: a number, JSON, a list, a date, NULL.
 _TEXTS = ("1", "{}", "[]", "2020-01-01 00:00:00", None)
@@ -77,18 +78,14 @@ def replay(
         UsageError: when a module in `options.imports` cannot be imported.
     """
     chosen = list(scripts) if only is None else [scripts.get(revision) for revision in only]
-    recorded: list[RecordedRevision] = []
-    catalog, session = options.base, SessionState()
+    base = options.base
     with _player(scripts, options) as player:
-        for number, revision in enumerate(chosen):
-            if progress is not None:
-                progress(number, len(chosen))
-            made, session = player.record(revision, "upgrade", catalog, session)
-            recorded.append(made)
-            catalog = made.after
-    if progress is not None:
-        progress(len(chosen), len(chosen))
-    return RecordedHistory(tuple(recorded), options.base, scripts.heads)
+        try:
+            recorded = list(player.play_all(chosen, base, progress))
+        except _BaseNotEmpty:
+            base = replace(base, complete=False)
+            recorded = list(player.play_all(chosen, base, progress))
+    return RecordedHistory(tuple(recorded), base, scripts.heads)
 
 
 def replay_downgrade(
@@ -146,12 +143,37 @@ class _Outcome:
     data_dependent: bool = False
 
 
+class _BaseNotEmpty(Exception):
+    """The history uses or asks for a table that no revision creates: it did not begin with an empty schema."""
+
+
 class _Player:
     """Plays revisions on an open stage."""
 
     def __init__(self, stage: Stage, options: ReplayOptions) -> None:
         self._stage = stage
         self._options = options
+        self._seen: set[str] = set(options.base.tables)
+
+    def play_all(
+        self, chosen: Sequence[Revision], base: Catalog, progress: Progress | None
+    ) -> Iterator[RecordedRevision]:
+        """Every revision in turn.
+
+        Raises:
+            _BaseNotEmpty: when `base` is complete, and the history turns out to build on tables it never created.
+        """
+        catalog, session = base, SessionState()
+        for number, revision in enumerate(chosen):
+            if progress is not None:
+                progress(number, len(chosen))
+            made, session = self.record(revision, "upgrade", catalog, session)
+            yield made
+            catalog = made.after
+        if progress is not None:
+            progress(len(chosen), len(chosen))
+        if base.complete and self._stage.server.answers.absent - self._seen:
+            raise _BaseNotEmpty
 
     def record(
         self, revision: Revision, direction: Direction, catalog: Catalog, session: SessionState
@@ -164,7 +186,7 @@ class _Player:
             outcome.error = _with_stand_ins(outcome, str(revision.path), catalog) or revision.error
             outcome.error = outcome.error or _doubt(outcome, str(revision.path))
         after = outcome.after
-        if outcome.error is not None and after.complete:
+        if outcome.error is not None and after.complete and _leaves_doubt(outcome):
             after = replace(after, complete=False)
         down = revision.down_revisions
         made = RecordedRevision(
@@ -191,6 +213,9 @@ class _Player:
             return self._stage.play(revision, direction, catalog, session, fabrication, left)
 
         empty = play(Fabrication())
+        if empty.missing is not None and catalog.complete and direction == "upgrade" and empty.missing not in self._seen:
+            raise _BaseNotEmpty
+        self._seen.update(key for one in empty.statements for key in one.after.tables)
         outcome = _Outcome(list(empty.statements), empty.after, empty.session, empty.error, (empty,))
         wanting = empty.raised is None or wants_a_row(empty.raised) or raised_on_purpose(empty.raised, str(revision.path))
         if not empty.selects or not wanting:
@@ -262,6 +287,11 @@ def _collapsed(statements: Iterable[RecordedStatement]) -> Iterator[RecordedStat
         previous = current
 
 
+def _leaves_doubt(outcome: _Outcome) -> bool:
+    """Whether the schema after a revision with an error is in doubt: it ended early, or a stand-in kept silent."""
+    return not outcome.passes or outcome.passes[0].raised is not None or any(one.notes for one in outcome.passes)
+
+
 def _stuck(filled: Pass) -> ReplayError:
     assert filled.error is not None
     if filled.error.kind in (ReplayErrorKind.TIME_OUT, ReplayErrorKind.REFUSED):
@@ -291,14 +321,18 @@ def _doubt(outcome: _Outcome, path: str) -> ReplayError | None:
         if one.notes or any(item.inert for item in one.statements):
             return _stand_in_error(one.notes, outcome, path)
     for one in outcome.passes:
-        if one.unsure:
-            return ReplayError(
-                ReplayErrorKind.NEEDS_DATABASE,
-                f"it asks the database about {one.unsure[0]}, which cannot be told here because the schema before it is "
-                "not fully known; pass that schema with --url, --schema or --metadata",
-                path,
-            )
+        # "Create it unless it is there": judged as if it were not, which is the longer list.
+        created = {f"the table {item.statement.node.name}" for item in one.statements
+                   if isinstance(item.statement.node, CreateTable)}  # fmt: skip
+        open_questions = [question for question in one.unsure if question not in created]
+        if open_questions:
+            return ReplayError(ReplayErrorKind.NEEDS_DATABASE, _unsure(open_questions[0]), path)
     return None
+
+
+def _unsure(question: str, ended: str = "") -> str:
+    text = f"it asks the database about {question}, and the schema before it is not fully known"
+    return f"{text}{f' ({ended})' if ended else ''}; pass that schema with --url, --schema or --metadata"
 
 
 def _with_stand_ins(outcome: _Outcome, path: str, catalog: Catalog) -> ReplayError | None:
@@ -306,6 +340,18 @@ def _with_stand_ins(outcome: _Outcome, path: str, catalog: Catalog) -> ReplayErr
     error = outcome.error
     if error is None or error.kind in (ReplayErrorKind.TIME_OUT, ReplayErrorKind.IMPORT_FAILED):
         return error
+    unread = next((item for item in outcome.statements if isinstance(item.statement.node, Opaque | CallRoutine)), None)
+    if error.kind is ReplayErrorKind.REFUSED and unread is not None:
+        return ReplayError(
+            ReplayErrorKind.OPAQUE_SQL,
+            f"what the statement on line {unread.line} does to the schema cannot be read, and after it {error.message}",
+            path,
+            error.line,
+        )
+    if outcome.passes[0].raised is not None and outcome.passes[0].unsure and error.kind is ReplayErrorKind.RAISED:
+        return ReplayError(
+            ReplayErrorKind.NEEDS_DATABASE, _unsure(outcome.passes[0].unsure[0], error.message), path, error.line
+        )
     for one in outcome.passes:
         if one.notes or any(item.inert for item in one.statements) or MARK in error.message or "StandIn" in error.message:
             found = _stand_in_error(one.notes, outcome, path)

@@ -8,7 +8,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import CodeType
 from typing import Any, Literal
@@ -24,7 +24,7 @@ from zdmigrate.history.arguments import Inert, Tables, arguments_for
 from zdmigrate.history.catalog import Catalog
 from zdmigrate.history.dialect import ReplayDialect, make_engine
 from zdmigrate.history.fabricated import Fabrication
-from zdmigrate.history.failures import BrokenRevision, MissingArgument, explain
+from zdmigrate.history.failures import BrokenRevision, MissingArgument, during_import, explain, missing_table
 from zdmigrate.history.guards import Attempts, RevisionTimeout, contained, time_limit
 from zdmigrate.history.modules import compile_file, load_module
 from zdmigrate.history.operations import watched_operations
@@ -45,6 +45,7 @@ class Pass:
         selects: SELECTs only data could answer.
         last_select: the SELECT whose made-up row was handed out last.
         unsure: what it asked that an incomplete catalog could not tell.
+        missing: the table whose absence ended it.
         notes: what it did with stand-ins.
     """
 
@@ -56,6 +57,7 @@ class Pass:
     selects: int = 0
     last_select: str = ""
     unsure: tuple[str, ...] = ()
+    missing: str | None = None
     notes: tuple[Note, ...] = ()
     recreated: tuple[tuple[str, int], ...] = ()
 
@@ -109,7 +111,8 @@ class Stage:
         error = None
         if raised is not None:
             error = explain(raised, path, attempts=self.attempts, selects=server.selects, seconds=seconds)
-        elif self.attempts.connections or self.attempts.programs:
+            error = self._first_import(raised, error)
+        elif self.attempts.connections:
             error = explain(RuntimeError(), path, attempts=self.attempts, selects=0, seconds=seconds)
         return Pass(
             statements=tuple(server.sent),
@@ -120,9 +123,21 @@ class Stage:
             selects=server.selects,
             last_select=fabrication.last,
             unsure=tuple(dict.fromkeys(server.answers.unsure)),
+            missing=missing_table(raised) if raised is not None else None,
             notes=tuple(taken),
             recreated=tuple(server.recreated),
         )
+
+    def _first_import(self, raised: BaseException, error: ReplayError) -> ReplayError:
+        """A module that failed to import fails differently the next time: say what it was at first."""
+        if during_import(raised) and self._failed_import is None:
+            self._failed_import = error
+        first = self._failed_import
+        if first is not None and first is not error and "already defined for this MetaData" in str(raised):
+            return replace(first, path=error.path, line=error.line)
+        return error
+
+    _failed_import: ReplayError | None = None
 
     def _run(self, revision: Revision, direction: Direction, path: str) -> None:
         context = self._context()

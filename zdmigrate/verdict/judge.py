@@ -43,14 +43,19 @@ class Judgement:
 
 
 def judge(
-    recorded: RecordedStatement, base: Catalog, old_code: OldCode, target: Flavour, rules: Sequence[Rule]
+    recorded: RecordedStatement,
+    base: Catalog,
+    old_code: OldCode,
+    target: Flavour,
+    rules: Sequence[Rule],
+    following: Sequence[object] = (),
 ) -> Judgement:
-    """Judge one statement for code written for `base`.
+    """Judge one statement for code written for `base`; `following` are the nodes the same revision sends after it.
 
     The subjects are the statement's own node and every difference it makes; each rule sees those it is `on`.
     """
     node = recorded.statement.node
-    context = Context(base, recorded.before, recorded.after, old_code, target, recorded.session, node)
+    context = Context(base, recorded.before, recorded.after, old_code, target, recorded.session, node, tuple(following))
     subjects: list[object] = [recorded, node]
     unseen = _unseen_table(recorded)
     if unseen is not None and isinstance(node, AlterTable):

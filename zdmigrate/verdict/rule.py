@@ -26,6 +26,7 @@ class Context:
         target: the server's flavour.
         session: session settings in force.
         node: the statement's tree.
+        following: the trees of the statements that the same revision sends after it.
     """
 
     base: Catalog
@@ -35,6 +36,7 @@ class Context:
     target: Flavour
     session: SessionState
     node: object
+    following: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

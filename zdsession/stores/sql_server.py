@@ -1,7 +1,8 @@
 """One SQL server as a store needs it: a budget in seconds, retries on fresh connections, and no statement extra.
 
 Connections are in autocommit and SQLAlchemy's ROLLBACK on return is off, so that a SELECT is one question to the
-server and not two (needs SQLAlchemy 2.0.43; older ones send the ROLLBACK, and everything else works).
+server and not two (needs SQLAlchemy 2.0.43; older ones send a ROLLBACK or COMMIT more here and there, and everything
+else works).
 """
 
 from __future__ import annotations

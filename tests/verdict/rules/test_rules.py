@@ -87,10 +87,10 @@ DEFINITIONS = (
 
 @pytest.mark.parametrize("flavour", [MYSQL, MARIADB], ids=str)
 def test_every_way_to_change_a_column_is_judged(flavour: Flavour) -> None:
-    for was, now in itertools.permutations(DEFINITIONS, 2):
+    for number, (was, now) in enumerate(itertools.permutations(DEFINITIONS, 2)):
         base = f"CREATE TABLE t (id INT PRIMARY KEY, z INT NOT NULL, a {was})"
         proofs = [[], [manifest(t={"id": "INT NOT NULL"})], [manifest(t={"a": "INT NOT NULL"})]]
-        for mapped in proofs[:1] if flavour.is_mariadb else proofs:
+        for mapped in proofs if number % 3 == 0 else proofs[:1]:
             (change,) = judged(base, f"ALTER TABLE t MODIFY a {now}", flavour=flavour, manifests=mapped)
             _complete(change, f"{was} -> {now}")
 

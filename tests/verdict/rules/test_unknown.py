@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import typing
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from tests.verdict.rules.scene import MARIADB, RULES, SHOP, UNKNOWN, judged, say
 from zdmigrate.history import syntax
 from zdmigrate.verdict import differences
 from zdmigrate.verdict.model import Verdict
+from zdmigrate.verdict.rule import Rule
 
 EVERYTHING = (
     SHOP
@@ -54,6 +57,16 @@ def test_ids_are_unique_and_in_order() -> None:
     ids = [rule.id for rule in RULES]
     assert ids == sorted(set(ids))
     assert all(rule.title and rule.on for rule in RULES)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_every_rule_has_its_page(rule: Rule) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "rules" / f"{rule.id}.md").read_text()
+    assert page.startswith(f"# {rule.id}: {rule.title}\n")
+    assert "\nSource: " in page
+    if rule.facts:
+        rows = [int(number) for number in re.findall(r"\d+", page.split("facts/operations, row")[-1].split(";")[0])]
+        assert tuple(rows) == rule.facts
 
 
 @pytest.mark.parametrize(

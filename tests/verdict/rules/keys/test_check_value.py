@@ -37,6 +37,14 @@ from zdmigrate.verdict.rules.keys.check_value import (
         ("char_length(a) > 3", "abcd", None),
         ("json_valid(a)", "x", None),
         ("coalesce(a, 0) > 0", None, None),
+        ("coalesce(a, 0) > 0 OR a IS NULL", None, True),
+        ("(`a` BETWEEN 1 AND 2) OR (a = 7)", 7.0, True),
+        ("a NOT IN (1, 2)", 3.0, True),
+        ("a NOT BETWEEN 1 AND 5", 3.0, False),
+        ("NOT a LIKE 'x%'", None, True),
+        ("a IS TRUE", 0.0, False),
+        ("a + 1 > 0", None, True),
+        ("(a)", 0.0, False),
         ("a <=> NULL", None, None),
         ("b > 0", None, None),
         ("a >", None, None),
@@ -47,9 +55,9 @@ def test_passes(expression: str, value: Value, expected: bool | None) -> None:
 
 
 def test_columns() -> None:
-    assert columns_of(Check("ck", "`A` > 0 AND b < a"), None) == ("a", "b")
-    assert columns_of(Check("ck", "((("), None) is None
-    assert columns_of(Check("n", "json_valid(`n`)", column="n"), None) == ("n",)
+    assert columns_of(Check("ck", "`A` > 0 AND b < a")) == ("a", "b")
+    assert columns_of(Check("ck", "a > 'x")) is None
+    assert columns_of(Check("n", "json_valid(`n`)", column="n")) == ("n",)
 
 
 def test_members() -> None:

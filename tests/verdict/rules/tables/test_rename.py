@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tests.verdict.support import USERS, assert_conditional, assert_safe, assert_unsafe, finding, judged, manifest
+from tests.verdict.support import (
+    MARIADB,
+    USERS,
+    assert_conditional,
+    assert_safe,
+    assert_unsafe,
+    finding,
+    judged,
+    manifest,
+)
 from zdmigrate.verdict.model import Phase, Verdict
 
 
@@ -17,8 +26,13 @@ def test_both_versions_break() -> None:
         assert '__tablename__ = "users"' in said.remedy
 
 
-def test_a_view_of_the_old_name_comes_too_late_for_the_rename_itself() -> None:
+def test_a_view_of_the_old_name_that_follows_leaves_a_gap() -> None:
     rename, _ = judged(USERS, "RENAME TABLE users TO members; CREATE VIEW users AS SELECT * FROM members")
+    assert_conditional(rename, "gap-is-tolerated", "view-is-updatable", phase=Phase.EXPAND)
+
+
+def test_a_view_of_another_name_helps_nobody() -> None:
+    rename, _ = judged(USERS, "RENAME TABLE users TO members; CREATE VIEW people AS SELECT * FROM members")
     assert_unsafe(rename)
 
 
@@ -46,6 +60,17 @@ def test_a_table_never_seen_may_be_used() -> None:
     for sql in ("RENAME TABLE orders TO sales", "ALTER TABLE orders RENAME TO sales"):
         (change,) = judged("", sql, complete=False)
         assert_unsafe(change, phase=Phase.SPLIT)
+
+
+def test_if_exists_finds_nothing() -> None:
+    (change,) = judged(USERS, "RENAME TABLE IF EXISTS orders TO sales", flavour=MARIADB)
+    assert_safe(change, phase=Phase.NEUTRAL)
+
+
+def test_pairs_are_followed() -> None:
+    (change,) = judged(USERS, "RENAME TABLE users TO a, a TO b")
+    assert_unsafe(change)
+    assert "Table 'b' doesn't exist" in finding(change, "ZD105").reason
 
 
 def test_a_table_of_this_release_is_free() -> None:

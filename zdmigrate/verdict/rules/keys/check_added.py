@@ -11,7 +11,7 @@ from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
 from zdmigrate.verdict.rules.keys.check_value import UndecidedError, Value, columns_of, passes, value_when_omitted
 from zdmigrate.verdict.rules.keys.code import op_create_check, violations_query
-from zdmigrate.verdict.rules.origin import added_column, base_column, living
+from zdmigrate.verdict.rules.origin import added_column, base_column
 from zdmigrate.verdict.rules.wording import listed, op_execute, quoted, steps
 
 ID = "ZD330"
@@ -25,7 +25,7 @@ def judge(subject: CheckAdded, context: Context) -> Iterator[Finding]:
 def check_finding(rule: str, table: str, check: Check, context: Context) -> Finding:
     """What a CHECK that did not hold before does to old code; shared with the rule for changed CHECKs."""
     name = check.name or f"CHECK ({check.expression})"
-    columns = columns_of(check, living(context.after, context, table))
+    columns = columns_of(check)
     column = columns[0] if columns is not None and len(columns) == 1 else None
     why, phase, evidence = _harmless(table, check, columns, context)
     if why:

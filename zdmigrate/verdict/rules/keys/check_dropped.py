@@ -24,7 +24,7 @@ def judge(subject: CheckDropped, context: Context) -> Iterator[Finding]:
 
 def relaxed_check_finding(rule: str, table: str, check: Check, context: Context) -> Finding:
     """What it is to old code that `check` no longer holds; shared with the rule for changed CHECKs."""
-    columns = columns_of(check, context.base.table(table)) or ()
+    columns = columns_of(check) or ()
     column = columns[0] if len(columns) == 1 else None
     why, phase, evidence = _harmless(table, check, columns, context)
     if why:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_TOKEN = re.compile(
-    r"""(?P<comment>/\*.*?\*/|--[\s].*?$|\#.*?$)"""
-    r"""|(?P<text>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")"""
-    r"""|(?P<name>`(?:[^`]|``)*`)|(?P<word>[@\w$]+)|(?P<sign>:=|[^\s])""",
-    re.DOTALL | re.MULTILINE,
-)
+from zdmigrate.history.tokens import tokenize
+
 _STARTS = frozenset({"BEGIN", "THEN", "ELSE", "DO", "LOOP", "REPEAT", "ATOMIC"})
 _ENDS_LIST = frozenset({"WHERE", "ORDER", "LIMIT", "ON"})
 
@@ -71,16 +66,9 @@ def effects(body: str) -> Effects:
 
 
 def _tokens(body: str) -> Iterator[_Token]:
-    for match in _TOKEN.finditer(body):
-        match match.lastgroup:
-            case "comment":
-                continue
-            case "text":
-                yield _Token(match[0], quoted=True)
-            case "name":
-                yield _Token(match[0][1:-1].replace("``", "`"), quoted=True)
-            case _:
-                yield _Token(match[0])
+    for token in tokenize(body):
+        if token.kind != "end":
+            yield _Token(token.text, quoted=token.kind in ("name", "string", "bits", "bad"))
 
 
 def _statements(tokens: list[_Token]) -> Iterator[list[_Token]]:

@@ -58,4 +58,4 @@ def _altered(node: ChangeDatabase, name: str) -> Finding:
     )
 
 
-RULE = Rule(id=ID, title="database created, altered or dropped", on=(ChangeDatabase,), facts=(4,), judge=judge)
+RULE = Rule(id=ID, title="database created, altered or dropped", on=(ChangeDatabase,), facts=(), judge=judge)

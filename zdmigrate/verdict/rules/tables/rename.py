@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zdmigrate.history.catalog import Table
-from zdmigrate.history.syntax import RenameTable
+from zdmigrate.history.syntax import CreateView, RenameTable
 from zdmigrate.verdict.differences import TableRenamed
 from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
@@ -22,6 +22,8 @@ def judge(subject: TableRenamed | RenameTable, context: Context) -> Iterator[Fin
         seen = known is not None and known.complete
         if old in context.before.temporary or (known is not None and context.base.table_by_uid(known.uid) is not None):
             continue
+        if known is None and context.before.complete:
+            continue  # IF EXISTS, or a table that an earlier pair of this statement made
         if not seen and old not in context.base.tables and old not in context.before.views:
             yield _renamed(old, new, context)
 
@@ -46,10 +48,21 @@ def _renamed(table: str, new_name: str, context: Context) -> Finding:
     elif table in context.after.views:
         old, phase = Verdict.CONDITIONAL, Phase.EXPAND
         reason = f"In the same statement the view {table} takes the name: old code goes on through it."
+        conditions = (_updatable(table),)
+    elif any(isinstance(node, CreateView) and node.name == table for node in context.following):
+        old, phase = Verdict.CONDITIONAL, Phase.EXPAND
+        reason = (
+            f"A later statement makes a view {table} in the table's place; until then every statement of old code on "
+            f"{table} fails with 1146."
+        )
         conditions = (
             Condition(
-                "view-is-updatable", "workload", f"View {table} has every column and row, and can be written to."
+                "gap-is-tolerated",
+                "workload",
+                f"No statement of old code reaches {table} between the two statements, or it is tried again: DDL is not "
+                "transactional.",
             ),
+            _updatable(table),
         )
     if new is Verdict.UNSAFE:
         reason += f" New code fails on the old schema with 1146 (Table '{new_name}' doesn't exist)."
@@ -72,13 +85,16 @@ def _missing(before: Table | None, after: Table) -> list[str]:
     return [column.name for column in before.columns if after.column(column.name) is None]
 
 
+def _updatable(table: str) -> Condition:
+    return Condition("view-is-updatable", "workload", f"View {table} has every column and row, and can be written to.")
+
+
 def _complete(table: str, new_name: str) -> Condition:
     return Condition(
         "copy-is-complete",
         "person",
         f"The table that takes the name {table} holds every row of the one now called {new_name}, those written "
-        "meanwhile "
-        "included.",
+        "meanwhile included.",
     )
 
 
