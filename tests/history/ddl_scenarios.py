@@ -243,6 +243,15 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
         "ALTER TABLE c MODIFY a VARCHAR(310) CHARACTER SET latin1",
         "ALTER TABLE c MODIFY e ENUM('x', 'y', 'z')",
     ),
+    "a key that points at itself": (
+        "CREATE TABLE z (a INT PRIMARY KEY, b INT)",
+        "ALTER TABLE z ADD FOREIGN KEY (a) REFERENCES z (a)",
+        "ALTER TABLE z ADD FOREIGN KEY (b) REFERENCES z (b)",
+        "CREATE TABLE y (a INT, b INT)",
+        "CREATE TABLE x (a INT, FOREIGN KEY (a) REFERENCES y (a))",
+        "CREATE TABLE w (a INT, FOREIGN KEY (a) REFERENCES z (b))",
+        "CREATE TABLE v (a INT, FOREIGN KEY (a) REFERENCES w)",
+    ),
     "convert and foreign keys": (
         "CREATE TABLE p (a VARCHAR(10) PRIMARY KEY, b INT, UNIQUE (b)) CHARSET=latin1",
         "CREATE TABLE c (a VARCHAR(10), b INT, FOREIGN KEY (b) REFERENCES p (b)) CHARSET=latin1",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.verdict.support import USERS, recorded
+from tests.verdict.support import USERS, judged, recorded
 from zdmigrate.history.statements import parse
 from zdmigrate.history.syntax import AlterTable
 from zdmigrate.verdict.differences import (
@@ -44,6 +44,7 @@ from zdmigrate.verdict.differences import (
     actions_on_unseen_table,
     differences_of,
 )
+from zdmigrate.verdict.model import Verdict
 
 
 def differences(base: str, *statements: str) -> list[tuple[Difference, ...]]:
@@ -172,3 +173,9 @@ def test_actions_on_a_table_never_seen() -> None:
         UnseenTableAltered,
         TableRenamed,
     ]
+
+
+def test_a_table_made_from_a_select_in_this_release_is_free_though_its_columns_are_not_known() -> None:
+    _, altered = judged(USERS, "CREATE TABLE copied AS SELECT * FROM users", "ALTER TABLE copied DROP COLUMN nick")
+    assert altered.old is Verdict.SAFE
+    assert [item.rule for item in altered.findings] == ["ZD106"]

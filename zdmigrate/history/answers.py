@@ -53,7 +53,11 @@ VERSION_TABLE = Table(
 )
 
 
-class Unanswerable(Exception):
+#: What SQLite takes and gives.
+Value = str | bytes | int | float | None
+
+
+class UnanswerableError(Exception):
     """The catalog does not hold the answer; the statement is an ordinary SELECT."""
 
 
@@ -72,7 +76,6 @@ class Answers:
     Attributes:
         unsure: questions about what an incomplete catalog does not know, answered "no such thing".
         absent: tables asked for, during the whole replay, that a complete catalog did not have.
-        fabricated: set when an answer is nothing a catalog can know (the time, a new UUID).
         last_insert_id: what LAST_INSERT_ID() says.
     """
 
@@ -80,7 +83,6 @@ class Answers:
     version_table: str = VERSION_TABLE.name
     unsure: list[str] = field(default_factory=list)
     absent: set[str] = field(default_factory=set)
-    fabricated: bool = False
     last_insert_id: int = 0
     _dictionary: tuple[Catalog, sqlite3.Connection] | None = None
 
@@ -106,7 +108,7 @@ class Answers:
         """The answer to SHOW, DESCRIBE or EXPLAIN.
 
         Raises:
-            Unanswerable: when the catalog cannot say.
+            UnanswerableError: when the catalog cannot say.
             Refused: when the server would refuse (a table that does not exist).
         """
         text = sql.strip()
@@ -115,19 +117,19 @@ class Answers:
                 return answer(match, catalog)
         if match := _SHOW_VARIABLES.fullmatch(text):
             return self._show_variables(match, session)
-        raise Unanswerable(text)
+        raise UnanswerableError(text)
 
     def select(self, sql: str, catalog: Catalog, session: SessionState) -> Answer:
         """The answer to a SELECT without tables, or from information_schema.
 
         Raises:
-            Unanswerable: when it uses what only a real server can evaluate.
+            UnanswerableError: when it uses what only a real server can evaluate.
         """
         found = self._query(sql, catalog, session)
-        if not catalog.complete and re.search(r"\binformation_schema\b", sql, re.I):
-            # What is listed is there; only "nothing" is no answer.
-            if not any(value not in (None, 0) for row in found.rows for value in row):
-                self.unsure.append("what information_schema lists")
+        # What is listed is there; only "nothing" is no answer.
+        nothing = not any(value not in (None, 0) for row in found.rows for value in row)
+        if nothing and not catalog.complete and re.search(r"\binformation_schema\b", sql, re.I):
+            self.unsure.append("what information_schema lists")
         return found
 
     def has_table(self, name: str, schema: str | None, catalog: Catalog) -> bool:
@@ -138,9 +140,9 @@ class Answers:
             self._not_found(key, catalog)
         return found or key in catalog.temporary
 
-    def variable(self, name: str, session: SessionState) -> object:
+    def variable(self, name: str, session: SessionState) -> Value:
         """The value of a system variable; None for one we do not know."""
-        known: dict[str, object] = {
+        known: dict[str, Value] = {
             "version": self.version,
             "sql_mode": ",".join(sorted(session.sql_mode)),
             "foreign_key_checks": int(session.foreign_key_checks),
@@ -192,7 +194,9 @@ class Answers:
         view = catalog.views.get(key)
         if view is not None:
             text = f"CREATE ALGORITHM=UNDEFINED VIEW {quoted(key)} AS {view.definition}"
-            return Answer(("View", "Create View", "character_set_client", "collation_connection"), [(key, text, "", "")])
+            return Answer(
+                ("View", "Create View", "character_set_client", "collation_connection"), [(key, text, "", "")]
+            )
         table = self._table(key, catalog)
         name = key.rpartition(".")[2]
         return Answer(("Table", "Create Table"), [(name, show_create_table(table, name))])
@@ -255,7 +259,7 @@ class Answers:
     def _show_variables(self, match: re.Match[str], session: SessionState) -> Answer:
         wanted = match[1] or (match[2] and next(iter(re.findall(r"'[^']*'", match[2])), None))
         if not wanted or "%" in wanted:
-            raise Unanswerable(match.string)
+            raise UnanswerableError(match.string)
         name = wanted.strip("'\"").replace("\\_", "_")
         value = self.variable(name, session)
         return Answer(("Variable_name", "Value"), [(name, str(value))] if value is not None else [])
@@ -289,29 +293,22 @@ class Answers:
             cursor = connection.execute(text)
             rows = cursor.fetchall()
         except (sqlite3.Error, sqlite3.Warning) as error:
-            raise Unanswerable(str(error)) from error
+            raise UnanswerableError(str(error)) from error
         names = tuple(str(column[0]) for column in cursor.description or ())
         return Answer(names, rows)
 
     def _define_functions(self, connection: sqlite3.Connection, session: SessionState) -> None:
-        def made_up(value: object) -> Callable[..., object]:
-            def answer(*_: object) -> object:
-                self.fabricated = True
-                return value
-
-            return answer
-
-        for name, value in (("now", FABRICATED_TIME), ("sysdate", FABRICATED_TIME), ("uuid", FABRICATED_UUID)):
-            connection.create_function(name, -1, made_up(value))
-        for name, value in (
-            *(("database", DATABASE), ("schema", DATABASE), ("version", self.version), ("row_count", 0)),
-            *(("get_lock", 1), ("release_lock", 1), ("connection_id", 1), ("current_user", "root@%")),
-            *(("user", "root@localhost"), ("last_insert_id", self.last_insert_id), ("found_rows", 0)),
-        ):
-            connection.create_function(name, -1, lambda *_, value=value: value)
+        constants: dict[str, Value] = {
+            **{"now": FABRICATED_TIME, "sysdate": FABRICATED_TIME, "uuid": FABRICATED_UUID},
+            **{"database": DATABASE, "schema": DATABASE, "version": self.version, "row_count": 0, "found_rows": 0},
+            **{"get_lock": 1, "release_lock": 1, "connection_id": 1, "last_insert_id": self.last_insert_id},
+            **{"current_user": "root@%", "user": "root@localhost"},
+        }
+        for name, value in constants.items():
+            connection.create_function(name, -1, _constant(value))
         connection.create_function("zd_variable", 1, lambda name: self.variable(str(name), session))
         connection.create_function("concat", -1, _concat)
-        connection.create_function("if", 3, lambda test, yes, no: yes if test else no)
+        connection.create_function("if", 3, _if)
 
 
 #: What NOW() and UUID() say: recognisable in a statement that carries them.
@@ -337,6 +334,14 @@ def _like(text: str, pattern: str) -> bool:
     wanted = re.escape(_bare(pattern).replace("\\_", "\0"))
     wanted = wanted.replace("%", ".*").replace("_", ".").replace("\\\x00", "_").replace("\0", "_")
     return re.fullmatch(wanted, text, re.I | re.S) is not None
+
+
+def _constant(value: Value) -> Callable[..., Value]:
+    return lambda *arguments: value
+
+
+def _if(test: Value, yes: Value, no: Value) -> Value:
+    return yes if test else no
 
 
 def _concat(*parts: object) -> str | None:

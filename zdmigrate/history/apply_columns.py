@@ -68,6 +68,8 @@ def change_columns(draft: Draft, actions: Sequence[AlterAction]) -> None:
             continue
         modify = modifies.pop(name, None)
         pending = alters.pop(name, [])
+        if modify is not None and draft.flavour.is_mariadb:
+            pending = [step for step in pending if isinstance(step, RenameColumn)]
         if len(pending) > (1 if modify is None else 0):
             raise refused(1054, name=column.name, table=table)
         if modify is not None:

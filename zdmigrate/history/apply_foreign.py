@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from zdmigrate.flavour import Flavour
 from zdmigrate.history.apply_keys import key_columns, needs_unique_parent, supports, supports_uniquely
 from zdmigrate.history.catalog import Column, ColumnType, ForeignKey, Key, Table
 from zdmigrate.history.charsets import bytes_per_character
@@ -64,7 +65,7 @@ def check_columns_needed(draft: Draft, actions: Sequence[AlterAction]) -> None:
                 continue
             if before.nullable and not after.nullable and "SET NULL" in (constraint.on_delete, constraint.on_update):
                 raise refused(1830, column=name, name=constraint.name)
-            if not _changes_data(draft, before, after):
+            if not _changes_data(draft.flavour, before, after):
                 continue
             parent = draft.catalog.table(constraint.ref_table) if constraint.ref_table != draft.key else draft.old
             other = (
@@ -80,7 +81,7 @@ def check_columns_needed(draft: Draft, actions: Sequence[AlterAction]) -> None:
     for child, constraint in parents:
         for name in constraint.ref_columns:
             before, after = _pair(draft, name)
-            if before is None or after is None or not _changes_data(draft, before, after):
+            if before is None or after is None or not _changes_data(draft.flavour, before, after):
                 continue
             table = draft.catalog.table(child)
             other = (
@@ -97,10 +98,18 @@ def _check_renames(draft: Draft, used: Sequence[Sequence[str]]) -> None:
     """A foreign key's column is renamed in place only: not while another change copies the table."""
     if not any(name.lower() in draft.renames for names in used for name in names):
         return
-    for column in draft.columns:
-        was = draft.old.column_by_uid(column.uid)
-        if was is not None and was.type.name != "unknown" and _changes_data(draft, was, column):
-            raise refused(1846, draft.flavour.is_mariadb)
+    if copies(draft.flavour, draft.old, draft.table()):
+        raise refused(1846, draft.flavour.is_mariadb)
+
+
+def copies(flavour: Flavour, before: Table, after: Table) -> bool:
+    """True when the server makes a copy of the table because the stored form of a column changes, or the engine."""
+    pairs = ((before.column_by_uid(column.uid), column) for column in after.columns)
+    changed = any(
+        was is not None and was.type.name != "unknown" and _changes_data(flavour, was, now) for was, now in pairs
+    )
+    lost_key = before.primary_key is not None and after.primary_key is None
+    return changed or lost_key or before.engine != after.engine
 
 
 def rename_columns(draft: Draft) -> None:
@@ -174,6 +183,9 @@ def _checked(draft: Draft, constraint: ForeignKey) -> ForeignKey:
             raise _unusable(draft, 3734, column=name, name=constraint.name, table=ref)
         referenced.append(column)
     constraint = replace(constraint, ref_columns=tuple(column.name for column in referenced))
+    if constraint.ref_table == draft.key and constraint.columns == constraint.ref_columns:
+        # A key may not be its own parent: neither MySQL's check nor the index MariaDB is making counts.
+        keys = [key for key in keys if draft.flavour.is_mariadb and not key.generated]
     children = key_columns(draft, constraint.columns)
     for child, column in zip(children, referenced, strict=False):
         if not compatible(child.type, column.type):
@@ -188,7 +200,7 @@ def _checked(draft: Draft, constraint: ForeignKey) -> ForeignKey:
 
 
 def _check_parent_key(draft: Draft, constraint: ForeignKey, keys: Sequence[Key], ref: str) -> None:
-    if not supports(keys, constraint.ref_columns):
+    if not supports(keys, constraint.ref_columns) and (keys or not needs_unique_parent(draft)):
         raise _unusable(draft, 1822, name=constraint.name, table=ref)
     if needs_unique_parent(draft) and not supports_uniquely(keys, constraint.ref_columns):
         raise refused(6125, name=constraint.name, table=ref)
@@ -244,7 +256,7 @@ def _opposite(column: str, mine: Sequence[str], theirs: Sequence[str]) -> str:
     return next((other for name, other in zip(mine, theirs, strict=False) if name.lower() == column.lower()), "")
 
 
-def _changes_data(draft: Draft, before: Column, after: Column) -> bool:
+def _changes_data(flavour: Flavour, before: Column, after: Column) -> bool:
     """True when the change cannot be made in place: nearly every change of type.
 
     What can: members added at the end of an ENUM or SET, and on MySQL a longer VARCHAR whose length still takes as
@@ -257,7 +269,7 @@ def _changes_data(draft: Draft, before: Column, after: Column) -> bool:
         return True
     if old.name in ("enum", "set"):
         return old.members != new.members[: len(old.members)]
-    if old.name == "varchar" and not draft.flavour.is_mariadb:
+    if old.name == "varchar" and not flavour.is_mariadb:
         width = bytes_per_character(old.charset or "utf8mb4")
         was, now = old.args[0] * width, new.args[0] * width
         return now < was or (was <= 255 < now)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from zdmigrate.history.apply_alter import alter, propagate_renames
+from zdmigrate.history.apply_foreign import copies
 from zdmigrate.history.catalog import Catalog, Table, new_uid
 from zdmigrate.history.draft import Context
 from zdmigrate.history.naming import (
@@ -96,7 +97,11 @@ def alter_table(context: Context, node: AlterTable) -> Catalog:
         raise refused(1050, name=bare_name(target))
     after = alter(context, node.name, table, node.actions)
     catalog = propagate_renames(catalog.put(node.name, after), node.name, table, after)
-    return rename_one(replace(context, catalog=catalog), node.name, target) if target != node.name else catalog
+    if target == node.name:
+        return catalog
+    # Where MariaDB copies the table to its new name, the foreign keys of others go on naming the old one.
+    follow = not (context.flavour.is_mariadb and copies(context.flavour, table, after))
+    return rename_one(replace(context, catalog=catalog), node.name, target, follow=follow)
 
 
 def rename_tables(context: Context, node: RenameTable) -> Catalog:
@@ -106,8 +111,8 @@ def rename_tables(context: Context, node: RenameTable) -> Catalog:
     return context.catalog
 
 
-def rename_one(context: Context, old: str, new: str) -> Catalog:
-    """One table (or view) under its new name; triggers and foreign keys that name it follow."""
+def rename_one(context: Context, old: str, new: str, *, follow: bool = True) -> Catalog:
+    """One table (or view) under its new name; triggers follow, and (with `follow`) foreign keys that name it."""
     catalog = context.catalog
     if old in catalog.temporary:
         return replace(catalog, temporary=(catalog.temporary - {old}) | {new})
@@ -134,7 +139,7 @@ def rename_one(context: Context, old: str, new: str) -> Catalog:
         checks = tuple(replace(check, name=renamed(was, now, check.name)) for check in checks)
     moved = replace(table, name=new, foreign_keys=constraints, checks=checks)
     catalog = catalog.without("tables", [old]).put(new, moved)
-    for child in {child for child, _ in catalog.references_to(old)}:
+    for child in {child for child, _ in catalog.references_to(old)} if follow else ():
         other = catalog.tables[child]
         pointed = tuple(
             replace(constraint, ref_table=new) if constraint.ref_table == old else constraint

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import MetaData, Table
 from sqlalchemy.exc import NoSuchTableError
 
-from zdmigrate.history.stubs import Notebook, StandIn
+from zdmigrate.history.standin import StandIn
+from zdmigrate.history.stubs import Notebook
 
 
 class Tables(Mapping[str, Table]):
@@ -58,7 +59,9 @@ class Inert:
         return iter(())
 
 
-def arguments_for(function: Callable[..., Any], known: Mapping[str, Callable[[], Any]], book: Notebook) -> dict[str, Any]:
+def arguments_for(
+    function: Callable[..., Any], known: Mapping[str, Callable[[], Any]], book: Notebook
+) -> dict[str, Any]:
     """Keyword arguments by the names in the signature; unknown ones are stand-ins whose use is noted in `book`."""
     found: dict[str, Any] = {}
     for name, parameter in inspect.signature(function).parameters.items():

@@ -140,7 +140,7 @@ class Connection:
         """What the dialect asks for first."""
         return "utf8mb4"
 
-    def escape(self, value: object, mapping: object = None) -> object:
+    def escape(self, value: object, mapping: Any = None) -> object:
         """A literal, as PyMySQL writes it."""
         return pymysql.converters.escape_item(value, "utf8mb4", mapping)
 

@@ -78,7 +78,8 @@ def make_engine(server: Server) -> Engine:
     """An engine whose every connection is that server."""
     dialect = ReplayDialect(server=server)
     url = make_url(f"mysql+pymysql://replay@localhost/{DATABASE}")
-    pool = NullPool(Driver(server).connect, dialect=dialect)
+    connect: Any = Driver(server).connect
+    pool = NullPool(connect, dialect=dialect)
     engine = Engine(pool, dialect, url)
     dialect.default_schema_name = DATABASE
     with engine.connect() as connection:

@@ -63,27 +63,37 @@ def _rows(catalog: Catalog) -> Iterator[tuple[str, list[Row]]]:
     yield "statistics", [row for schema, name, table in tables for row in _statistics(schema, name, table)]
     yield "table_constraints", [row for schema, name, table in tables for row in _constraints(schema, name, table)]
     yield "key_column_usage", [row for schema, name, table in tables for row in _usage(schema, name, table)]
-    yield "referential_constraints", [
-        (schema, item.name, schema, "PRIMARY", item.on_update, item.on_delete, name, _split(item.ref_table)[1])
-        for schema, name, table in tables
-        for item in table.foreign_keys
-    ]
-    yield "check_constraints", [
-        (schema, item.name, f"({item.expression})", name) for schema, name, table in tables for item in table.checks
-    ]
+    yield (
+        "referential_constraints",
+        [
+            (schema, item.name, schema, "PRIMARY", item.on_update, item.on_delete, name, _split(item.ref_table)[1])
+            for schema, name, table in tables
+            for item in table.foreign_keys
+        ],
+    )
+    yield (
+        "check_constraints",
+        [(schema, item.name, f"({item.expression})", name) for schema, name, table in tables for item in table.checks],
+    )
     yield "views", [(*_split(key), view.definition) for key, view in catalog.views.items()]
-    yield "triggers", [
-        (*_split(key), item.event, *_split(item.table), item.timing, item.body)
-        for key, item in catalog.triggers.items()
-    ]
+    yield (
+        "triggers",
+        [
+            (*_split(key), item.event, *_split(item.table), item.timing, item.body)
+            for key, item in catalog.triggers.items()
+        ],
+    )
     routines = [(_split(key), item) for key, item in catalog.routines.items()]
     yield "routines", [(*name, item.kind.upper(), item.definition) for name, item in routines if item.kind != "event"]
     yield "events", [(*name, item.definition) for name, item in routines if item.kind == "event"]
-    yield "partitions", [
-        (schema, name, partition, table.partitioning.method if table.partitioning else None, None)
-        for schema, name, table in tables
-        for partition in (table.partitioning.partitions if table.partitioning else (None,))
-    ]
+    yield (
+        "partitions",
+        [
+            (schema, name, partition, table.partitioning.method if table.partitioning else None, None)
+            for schema, name, table in tables
+            for partition in (table.partitioning.partitions if table.partitioning else (None,))
+        ],
+    )
 
 
 def _split(key: str) -> tuple[str, str]:

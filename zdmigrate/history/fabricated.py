@@ -98,7 +98,7 @@ class Fabrication:
             case "float" | "double":
                 return 1.0
             case "datetime" | "timestamp":
-                return datetime(2020, 1, 1)  # noqa: DTZ001  # the driver gives naive ones
+                return datetime(2020, 1, 1)
             case "date":
                 return date(2020, 1, 1)
             case "time":

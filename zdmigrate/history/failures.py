@@ -10,7 +10,7 @@ from types import ModuleType, TracebackType
 from alembic.operations.base import AbstractOperations
 from sqlalchemy.exc import DBAPIError, NoResultFound, NoSuchTableError
 
-from zdmigrate.history.guards import Attempts, Forbidden, RevisionTimeout
+from zdmigrate.history.guards import Attempts, ForbiddenError, RevisionTimeout
 from zdmigrate.history.recording import ReplayError, ReplayErrorKind
 from zdmigrate.history.refusals import Refused
 
@@ -27,11 +27,11 @@ _CONFIGURATION = (
 )
 
 
-class BrokenRevision(Exception):
+class BrokenRevisionError(Exception):
     """A revision file that lacks what Alembic needs of it."""
 
 
-class MissingArgument(KeyError):
+class MissingArgumentError(KeyError):
     """A revision wants an `-x` argument that was not given."""
 
 
@@ -48,11 +48,12 @@ def missing_table(error: BaseException) -> str | None:
     return None
 
 
-def during_import(error: BaseException) -> bool:
-    """True when an import was under way."""
+def during_import(error: BaseException, path: str) -> bool:
+    """True when an import of something else than the revision's file was under way."""
     step = error.__traceback__
     while step is not None:
-        if step.tb_frame.f_code.co_filename.startswith("<frozen importlib"):
+        code = step.tb_frame.f_code
+        if code.co_name == "<module>" and code.co_filename != path:
             return True
         step = step.tb_next
     return False
@@ -60,7 +61,7 @@ def during_import(error: BaseException) -> bool:
 
 def _caused_by_guard(error: BaseException | None) -> bool:
     while error is not None:
-        if isinstance(error, Forbidden):
+        if isinstance(error, ForbiddenError):
             return True
         error = error.__cause__ or error.__context__
     return False
@@ -129,7 +130,7 @@ def _explained(
     if refused is not None:
         hint = ""
         if refused.errno in (1146, 1051, 1054, 1072, 1091, 1824):
-            hint = "; if the history does not begin with an empty schema, pass that schema with --schema, --url or --metadata"
+            hint = "; if the history begins with a schema that is not empty, pass it with --schema, --url or --metadata"
         return ReplayErrorKind.REFUSED, f"the server would refuse it: error {refused.errno}, {refused.message}{hint}"
     if attempts.connections:
         return ReplayErrorKind.NEEDS_DATABASE, (
@@ -148,7 +149,7 @@ def _explained(
         return ReplayErrorKind.IMPORT_FAILED, f"{text}; {_APP}, or use --stub-imports"
     if isinstance(error, SyntaxError) and error.filename == path:
         return ReplayErrorKind.BROKEN_FILE, f"the file is not valid Python ({error.msg}); correct it"
-    if isinstance(error, BrokenRevision):
+    if isinstance(error, BrokenRevisionError):
         return ReplayErrorKind.BROKEN_FILE, str(error)
     if _is_configuration(error):
         return ReplayErrorKind.NEEDS_APP_CONFIGURATION, f"it needs the app's configuration ({shown}); {_APP}"
@@ -187,11 +188,10 @@ def _is_configuration(error: BaseException) -> bool:
     last = _last(error.__traceback__)
     if not isinstance(error, KeyError) or last is None:
         return False
-    return last.tb_frame.f_code.co_filename in (os.__file__, "<frozen os>") or isinstance(error, MissingArgument)
+    return last.tb_frame.f_code.co_filename in (os.__file__, "<frozen os>") or isinstance(error, MissingArgumentError)
 
 
 def _last(step: TracebackType | None) -> TracebackType | None:
     while step is not None and step.tb_next is not None:
         step = step.tb_next
     return step
-

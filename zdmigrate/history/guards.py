@@ -27,7 +27,7 @@ class RevisionTimeout(BaseException):
     """The revision has used up its time. No `except Exception` catches it."""
 
 
-class Forbidden(OSError):
+class ForbiddenError(OSError):
     """A revision tried to reach something outside itself; drivers wrap this like any failed connection."""
 
 
@@ -55,28 +55,28 @@ def contained(own_dialect: type) -> Iterator[Attempts]:
 
     def refuse_address(sock: Any, address: Any, *rest: Any) -> Any:
         attempts.connections.append(_shown(address))
-        raise Forbidden(f"a replay never connects to anything ({_shown(address)})")
+        raise ForbiddenError(f"a replay never connects to anything ({_shown(address)})")
 
     def refuse_lookup(host: Any, *rest: Any, **more: Any) -> Any:
         attempts.connections.append(_shown(host))
-        raise Forbidden(f"a replay never connects to anything ({_shown(host)})")
+        raise ForbiddenError(f"a replay never connects to anything ({_shown(host)})")
 
     def refuse_program(self: Any, *rest: Any, **more: Any) -> Any:
         program = rest[0] if rest else more.get("args", "")
         attempts.programs.append(str(program if isinstance(program, str) else " ".join(map(str, program))))
-        raise Forbidden("a replay never starts a program")
+        raise ForbiddenError("a replay never starts a program")
 
     def refuse_system(command: Any) -> int:
         attempts.programs.append(str(command))
-        raise Forbidden("a replay never starts a program")
+        raise ForbiddenError("a replay never starts a program")
 
-    connect = sqlalchemy_default.DefaultDialect.connect
+    connect: Callable[..., Any] = sqlalchemy_default.DefaultDialect.connect
 
     def connect_own(self: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(self, own_dialect):
             return connect(self, *args, **kwargs)
         attempts.connections.append(f"{self.name} engine of its own")
-        raise Forbidden("a replay never connects to anything (the revision made an engine of its own)")
+        raise ForbiddenError("a replay never connects to anything (the revision made an engine of its own)")
 
     def leave(status: int = 0) -> None:
         raise SystemExit(status)

@@ -69,7 +69,7 @@ def read_identifiers(path: Path, load: Callable[[Path], object]) -> Identifiers 
     if "revision" not in values:
         if not values and error_found is None:
             return None
-        raise UsageError(f"the revision file {path} names no revision: it needs a line revision = \"...\"")
+        raise UsageError(f'the revision file {path} names no revision: it needs a line revision = "..."')
     return Identifiers(
         revision=_one(path, values["revision"]),
         down_revision=_many(path, "down_revision", values.get("down_revision")),

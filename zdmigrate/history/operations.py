@@ -51,7 +51,7 @@ def watched_operations(server: Server) -> Iterator[None]:
             finally:
                 server.origin = None
 
-    AbstractOperations.invoke = watched_invoke  # type: ignore[assignment]
+    AbstractOperations.invoke = watched_invoke  # type: ignore[method-assign]
     BatchOperationsImpl.flush = watched_flush  # type: ignore[method-assign]
     try:
         yield

@@ -6,7 +6,6 @@ What both passes send is certain; what only one sends is `data_dependent`. See D
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,21 +15,19 @@ from sqlalchemy import MetaData
 
 from zdmigrate.flavour import DEFAULT_TARGET, Flavour
 from zdmigrate.history.catalog import Catalog
+from zdmigrate.history.doubts import Outcome, doubt, leaves_doubt, put_down_to, stuck
 from zdmigrate.history.fabricated import Fabrication
 from zdmigrate.history.failures import raised_on_purpose, wants_a_row
 from zdmigrate.history.recording import (
     RecordedHistory,
     RecordedRevision,
     RecordedStatement,
-    ReplayError,
     ReplayErrorKind,
     SessionState,
 )
 from zdmigrate.history.scripts import Revision, Scripts
 from zdmigrate.history.server import Server
 from zdmigrate.history.stage import Direction, Pass, Stage, open_stage
-from zdmigrate.history.stubs import MARK, Note
-from zdmigrate.history.syntax import CallRoutine, CreateTable, Opaque
 
 #: What text columns hold, tried in turn while the revision fails on it: a number, JSON, a list, a date, NULL.
 _TEXTS = ("1", "{}", "[]", "2020-01-01 00:00:00", None)
@@ -82,7 +79,7 @@ def replay(
     with _player(scripts, options) as player:
         try:
             recorded = list(player.play_all(chosen, base, progress))
-        except _BaseNotEmpty:
+        except _BaseNotEmptyError:
             base = replace(base, complete=False)
             recorded = list(player.play_all(chosen, base, progress))
     return RecordedHistory(tuple(recorded), base, scripts.heads)
@@ -131,19 +128,7 @@ class _player:  # noqa: N801  # used as a function: a context manager
         self._open.__exit__(*error)  # type: ignore[arg-type]
 
 
-@dataclass
-class _Outcome:
-    """What the passes over one revision add up to."""
-
-    statements: list[RecordedStatement]
-    after: Catalog
-    session: SessionState
-    error: ReplayError | None
-    passes: tuple[Pass, ...]
-    data_dependent: bool = False
-
-
-class _BaseNotEmpty(Exception):
+class _BaseNotEmptyError(Exception):
     """The history uses or asks for a table that no revision creates: it did not begin with an empty schema."""
 
 
@@ -161,7 +146,7 @@ class _Player:
         """Every revision in turn.
 
         Raises:
-            _BaseNotEmpty: when `base` is complete, and the history turns out to build on tables it never created.
+            _BaseNotEmptyError: when `base` is complete, and the history turns out to build on tables it never created.
         """
         catalog, session = base, SessionState()
         for number, revision in enumerate(chosen):
@@ -173,20 +158,20 @@ class _Player:
         if progress is not None:
             progress(len(chosen), len(chosen))
         if base.complete and self._stage.server.answers.absent - self._seen:
-            raise _BaseNotEmpty
+            raise _BaseNotEmptyError
 
     def record(
         self, revision: Revision, direction: Direction, catalog: Catalog, session: SessionState
     ) -> tuple[RecordedRevision, SessionState]:
         """One revision, and the session it leaves."""
         if revision.error is not None and revision.error.kind is ReplayErrorKind.BROKEN_FILE:
-            outcome = _Outcome([], catalog, session, revision.error, ())
+            outcome = Outcome([], catalog, session, revision.error, ())
         else:
             outcome = self._passes(revision, direction, catalog, session)
-            outcome.error = _with_stand_ins(outcome, str(revision.path), catalog) or revision.error
-            outcome.error = outcome.error or _doubt(outcome, str(revision.path))
+            outcome.error = put_down_to(outcome, str(revision.path), catalog, self._stage.stood_in) or revision.error
+            outcome.error = outcome.error or doubt(outcome, str(revision.path))
         after = outcome.after
-        if outcome.error is not None and after.complete and _leaves_doubt(outcome):
+        if outcome.error is not None and after.complete and leaves_doubt(outcome):
             after = replace(after, complete=False)
         down = revision.down_revisions
         made = RecordedRevision(
@@ -205,7 +190,7 @@ class _Player:
         )
         return made, outcome.session
 
-    def _passes(self, revision: Revision, direction: Direction, catalog: Catalog, session: SessionState) -> _Outcome:
+    def _passes(self, revision: Revision, direction: Direction, catalog: Catalog, session: SessionState) -> Outcome:
         deadline = time.monotonic() + self._options.revision_timeout
 
         def play(fabrication: Fabrication) -> Pass:
@@ -213,11 +198,18 @@ class _Player:
             return self._stage.play(revision, direction, catalog, session, fabrication, left)
 
         empty = play(Fabrication())
-        if empty.missing is not None and catalog.complete and direction == "upgrade" and empty.missing not in self._seen:
-            raise _BaseNotEmpty
+        if (
+            empty.missing is not None
+            and catalog.complete
+            and direction == "upgrade"
+            and empty.missing not in self._seen
+        ):
+            raise _BaseNotEmptyError
         self._seen.update(key for one in empty.statements for key in one.after.tables)
-        outcome = _Outcome(list(empty.statements), empty.after, empty.session, empty.error, (empty,))
-        wanting = empty.raised is None or wants_a_row(empty.raised) or raised_on_purpose(empty.raised, str(revision.path))
+        outcome = Outcome(list(empty.statements), empty.after, empty.session, empty.error, (empty,))
+        wanting = (
+            empty.raised is None or wants_a_row(empty.raised) or raised_on_purpose(empty.raised, str(revision.path))
+        )
         if not empty.selects or not wanting:
             return outcome
         filled = _with_rows(play, str(revision.path))
@@ -229,9 +221,11 @@ class _Player:
             # It wants the rows a real database has: the pass that gave it some is the one to believe.
             outcome.after, outcome.session, outcome.error = last.after, last.session, None
             outcome.data_dependent = True
-        elif empty.raised is None and last.raised is not None and not raised_on_purpose(last.raised, str(revision.path)):
+        elif (
+            empty.raised is None and last.raised is not None and not raised_on_purpose(last.raised, str(revision.path))
+        ):
             outcome.data_dependent = True
-            outcome.error = _stuck(last)
+            outcome.error = stuck(last)
         return outcome
 
 
@@ -256,7 +250,7 @@ def _with_rows(play: Callable[[Fabrication], Pass], path: str) -> list[Pass]:
         withheld |= {best.last_select}
 
 
-def _merge(outcome: _Outcome, other: Pass) -> None:
+def _merge(outcome: Outcome, other: Pass) -> None:
     """Put the statements only one side has where they belong, marked; what both have stays as it was recorded."""
     mine, theirs = outcome.statements, list(_collapsed(other.statements))
     merged: list[RecordedStatement] = []
@@ -285,103 +279,3 @@ def _collapsed(statements: Iterable[RecordedStatement]) -> Iterator[RecordedStat
         if current != previous or item.delta.changes:
             yield item
         previous = current
-
-
-def _leaves_doubt(outcome: _Outcome) -> bool:
-    """Whether the schema after a revision with an error is in doubt: it ended early, or a stand-in kept silent."""
-    return not outcome.passes or outcome.passes[0].raised is not None or any(one.notes for one in outcome.passes)
-
-
-def _stuck(filled: Pass) -> ReplayError:
-    assert filled.error is not None
-    if filled.error.kind in (ReplayErrorKind.TIME_OUT, ReplayErrorKind.REFUSED):
-        return filled.error
-    return ReplayError(
-        ReplayErrorKind.NEEDS_DATABASE,
-        "with rows in the tables it reads, it goes on to what a made-up row does not get through "
-        f"({filled.error.message}); what it sends after that is not known",
-        filled.error.path,
-        filled.error.line,
-    )
-
-
-def _doubt(outcome: _Outcome, path: str) -> ReplayError | None:
-    """Why a revision that reached its end is not to be trusted all the same."""
-    for one in outcome.passes:
-        if one.recreated:
-            table, line = one.recreated[0]
-            return ReplayError(
-                ReplayErrorKind.RAISED,
-                f'batch_alter_table("{table}", recreate="always") copies the whole table row by row into a new one and '
-                "drops the old, and the app's writes meanwhile are lost; on MySQL leave recreate out",
-                path,
-                line,
-            )
-    for one in outcome.passes:
-        if one.notes or any(item.inert for item in one.statements):
-            return _stand_in_error(one.notes, outcome, path)
-    for one in outcome.passes:
-        # "Create it unless it is there": judged as if it were not, which is the longer list.
-        created = {f"the table {item.statement.node.name}" for item in one.statements
-                   if isinstance(item.statement.node, CreateTable)}  # fmt: skip
-        open_questions = [question for question in one.unsure if question not in created]
-        if open_questions:
-            return ReplayError(ReplayErrorKind.NEEDS_DATABASE, _unsure(open_questions[0]), path)
-    return None
-
-
-def _unsure(question: str, ended: str = "") -> str:
-    text = f"it asks the database about {question}, and the schema before it is not fully known"
-    return f"{text}{f' ({ended})' if ended else ''}; pass that schema with --url, --schema or --metadata"
-
-
-def _with_stand_ins(outcome: _Outcome, path: str, catalog: Catalog) -> ReplayError | None:
-    """The revision's error, put down to the stand-ins where it used any, and to the schema where that is in doubt."""
-    error = outcome.error
-    if error is None or error.kind in (ReplayErrorKind.TIME_OUT, ReplayErrorKind.IMPORT_FAILED):
-        return error
-    unread = next((item for item in outcome.statements if isinstance(item.statement.node, Opaque | CallRoutine)), None)
-    if error.kind is ReplayErrorKind.REFUSED and unread is not None:
-        return ReplayError(
-            ReplayErrorKind.OPAQUE_SQL,
-            f"what the statement on line {unread.line} does to the schema cannot be read, and after it {error.message}",
-            path,
-            error.line,
-        )
-    if outcome.passes[0].raised is not None and outcome.passes[0].unsure and error.kind is ReplayErrorKind.RAISED:
-        return ReplayError(
-            ReplayErrorKind.NEEDS_DATABASE, _unsure(outcome.passes[0].unsure[0], error.message), path, error.line
-        )
-    for one in outcome.passes:
-        if one.notes or any(item.inert for item in one.statements) or MARK in error.message or "StandIn" in error.message:
-            found = _stand_in_error(one.notes, outcome, path)
-            return replace(found, message=f"{found.message} (it ended with: {error.message})")
-    if error.kind is ReplayErrorKind.REFUSED and not catalog.complete:
-        return replace(error, message=f"{error.message} (the schema before it is not fully known, so this may be wrong)")
-    return error
-
-
-def _stand_in_error(notes: tuple[Note, ...], outcome: _Outcome, path: str) -> ReplayError:
-    own = next((note for note in notes if note.name.startswith("argument.")), None)
-    if own is not None:
-        name = own.name.split(".")[1].rstrip("()[]")
-        return ReplayError(
-            ReplayErrorKind.NEEDS_APP_CONFIGURATION,
-            f"env.py passes it an argument {name!r} that a replay does not know",
-            path,
-            own.line,
-        )
-    if notes:
-        module, line, use = notes[0].name.partition(".")[0], notes[0].line, f"it {notes[0]}"
-    else:
-        inert = next((item for item in outcome.statements if item.inert), None)
-        marked = re.search(rf"{MARK}(\w+)", inert.statement.sql) if inert is not None else None
-        module, line = marked[1] if marked else "a module", inert.line if inert is not None else 0
-        use = f"{inert.source} gets a value from it" if inert is not None else "it uses it"
-    return ReplayError(
-        ReplayErrorKind.IMPORT_FAILED,
-        f"what it sends depends on {module}, which is not installed here ({use}); "
-        "run zdmigrate in the app's own environment",
-        path,
-        line,
-    )

@@ -141,7 +141,7 @@ class Scripts:
         for symbol in symbols:
             with _as_usage_error(symbol, self.directory):
                 items = self._graph.get_revisions(symbol)
-            found.update(dict.fromkeys(item.revision for item in items if item is not None))
+            found.update(dict.fromkeys(item.revision for item in items if isinstance(item, GraphRevision)))
         return tuple(found)
 
     def ancestors(self, revisions: Iterable[str]) -> frozenset[str]:

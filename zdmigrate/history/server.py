@@ -14,7 +14,7 @@ from typing import Any
 import pymysql.err
 
 from zdmigrate.flavour import Flavour
-from zdmigrate.history.answers import Answer, Answers, Unanswerable, labels_of
+from zdmigrate.history.answers import Answer, Answers, UnanswerableError, labels_of
 from zdmigrate.history.apply import Refused, apply, reveal
 from zdmigrate.history.catalog import Catalog, Delta, difference
 from zdmigrate.history.fabricated import FIRST_ID, Fabrication, carries_fabrication
@@ -90,7 +90,6 @@ class Server:
         self.source = self.origin = None
         self.recreated = []
         self.answers.unsure.clear()
-        self.answers.fabricated = False
         self.answers.last_insert_id = 0
         self._next_id = FIRST_ID
 
@@ -124,7 +123,7 @@ class Server:
         text = self._parse(sql, parameters)[0].sql if parameters else sql
         try:
             return _result(self.answers.show(text, self.catalog, self.session))
-        except Unanswerable:
+        except UnanswerableError:
             self.answers.unsure.append(f"the answer to {' '.join(text.split()[:3])}")
             return Result(("Name", "Value"))
 
@@ -136,7 +135,7 @@ class Server:
         if not real:
             try:
                 return _result(self.answers.select(text, self.catalog, self.session))
-            except Unanswerable:
+            except UnanswerableError:
                 if node.tables:
                     self.answers.unsure.append("information_schema")
         if real == [self.answers.version_table] and real[0] not in self.catalog.tables:
@@ -241,7 +240,9 @@ def _result(answer: Answer) -> Result:
 
 
 def _counts(name: str) -> bool:
-    return re.match(r"\W*(count|exists|select exists|not exists|bit_)", name, re.I) is not None or "count" in name.lower()
+    return (
+        re.match(r"\W*(count|exists|select exists|not exists|bit_)", name, re.I) is not None or "count" in name.lower()
+    )
 
 
 def _error(refused: Refused) -> pymysql.err.MySQLError:

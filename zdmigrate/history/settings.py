@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from zdmigrate.history.answers import Answers, Unanswerable
+from zdmigrate.history.answers import Answers, UnanswerableError
 from zdmigrate.history.catalog import Catalog
 from zdmigrate.history.recording import SessionState
 from zdmigrate.history.syntax import SetVariable
@@ -29,7 +29,7 @@ def set_variable(session: SessionState, node: SetVariable, answers: Answers, cat
     asked = len(answers.unsure)
     try:
         value = answers.select(f"SELECT {node.value}", catalog, session).rows[0][0]
-    except (Unanswerable, IndexError):
+    except (UnanswerableError, IndexError):
         return session.with_variable(name, node.value)
     finally:
         # A variable we do not know, saved to be put back, decides nothing.

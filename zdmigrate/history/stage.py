@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any, Literal
 
 import alembic.op
@@ -24,7 +24,7 @@ from zdmigrate.history.arguments import Inert, Tables, arguments_for
 from zdmigrate.history.catalog import Catalog
 from zdmigrate.history.dialect import ReplayDialect, make_engine
 from zdmigrate.history.fabricated import Fabrication
-from zdmigrate.history.failures import BrokenRevision, MissingArgument, during_import, explain, missing_table
+from zdmigrate.history.failures import BrokenRevisionError, MissingArgumentError, during_import, explain, missing_table
 from zdmigrate.history.guards import Attempts, RevisionTimeout, contained, time_limit
 from zdmigrate.history.modules import compile_file, load_module
 from zdmigrate.history.operations import watched_operations
@@ -101,9 +101,17 @@ class Stage:
         self.attempts.clear()
         try:
             with time_limit(seconds):
-                self._run(revision, direction, path)
-        except (Exception, SystemExit, RevisionTimeout) as error:
-            raised = error
+                try:
+                    self._run(revision, direction, path)
+                except AttributeError as unknown:
+                    # sqlalchemy.orm and the like, which the app imports somewhere and the revision only uses.
+                    if not _import_submodule(unknown):
+                        raise
+                    server.begin(path, version, catalog, session, fabrication)
+                    self._leave()
+                    self._run(revision, direction, path)
+        except (Exception, SystemExit, RevisionTimeout) as caught:
+            raised = caught
         finally:
             taken = [*(self.notebook.take() if self.notebook else ()), *self._arguments_book.take()]
             if raised is not None or self._connection is None or self._connection.closed:
@@ -128,9 +136,15 @@ class Stage:
             recreated=tuple(server.recreated),
         )
 
+    @property
+    def stood_in(self) -> list[str]:
+        """Top-level modules that stand-ins were served for."""
+        served = self.notebook.served if self.notebook is not None else ()
+        return sorted({name.partition(".")[0] for name in served})
+
     def _first_import(self, raised: BaseException, error: ReplayError) -> ReplayError:
         """A module that failed to import fails differently the next time: say what it was at first."""
-        if during_import(raised) and self._failed_import is None:
+        if during_import(raised, error.path) and self._failed_import is None:
             self._failed_import = error
         first = self._failed_import
         if first is not None and first is not error and "already defined for this MetaData" in str(raised):
@@ -145,7 +159,7 @@ class Stage:
         module = load_module(revision.path, self._code(revision.path))
         function = getattr(module, direction, None)
         if not callable(function):
-            raise BrokenRevision(f"the file has no function {direction}()")
+            raise BrokenRevisionError(f"the file has no function {direction}()")
         self._watch(path, calling=True)
         bind = self._connection
         known: dict[str, Callable[[], Any]] = {
@@ -192,7 +206,7 @@ class Stage:
             def get_x_argument(as_dictionary: bool = False) -> Any:
                 return _XArguments(given(as_dictionary=True)) if as_dictionary else given(as_dictionary=False)
 
-            environment.get_x_argument = get_x_argument  # type: ignore[assignment,method-assign]
+            environment.get_x_argument = get_x_argument  # type: ignore[method-assign]
             self._contexts.enter_context(environment)
             environment.configure(
                 connection=self._connection, target_metadata=self.metadata, version_table=self.version_table
@@ -210,7 +224,7 @@ class Stage:
 
 class _XArguments(dict[str, str]):
     def __missing__(self, name: str) -> str:
-        raise MissingArgument(f"the -x argument {name}")
+        raise MissingArgumentError(f"the -x argument {name}")
 
 
 @contextlib.contextmanager
@@ -247,6 +261,18 @@ def open_stage(
             scripts.config.cmd_opts = arguments
 
 
+def _import_submodule(error: AttributeError) -> bool:
+    package = getattr(error.obj, "__name__", "")
+    if not isinstance(error.obj, ModuleType) or package.partition(".")[0] != "sqlalchemy":
+        return False
+    name = f"{package}.{error.name}"
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        return False
+    return True
+
+
 def _import_plugins(imports: Sequence[str]) -> None:
     for name in imports:
         try:
@@ -256,4 +282,3 @@ def _import_plugins(imports: Sequence[str]) -> None:
         except Exception as error:
             text = str(error).splitlines()[0] if str(error) else ""
             raise UsageError(f"--import {name} failed: {type(error).__name__}: {text}") from error
-

@@ -13,8 +13,8 @@ MARK = "zdstandin_"
 
 _EXCEPTION = re.compile(r"(Error|Exception|Warning|NotFound|Exit)$")
 _LOG = {"debug", "info", "warn", "warning", "error", "exception", "critical", "log", "getLogger", "get_logger"}
-#: What SQLAlchemy looks for, and must not find.
-_ABSENT = {"_is_clause_element", "_is_type_decorator"}
+#: Dunder names that a mapped class of the app would have.
+_MAPPED = {"__tablename__", "__table__", "__mapper__", "__table_args__"}
 
 
 class Book(Protocol):
@@ -28,7 +28,7 @@ class Book(Protocol):
 
 def module_attribute(module: str, name: str, book: Book) -> Any:
     """What `module.name` is: a stand-in, or an exception class where the name says that it is one."""
-    if name.startswith("__"):
+    if name.startswith("__") and name not in _MAPPED:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
     if _EXCEPTION.search(name):
         return type(name, (Exception,), {"__module__": module})
@@ -59,7 +59,7 @@ class _Base:
 
 
 def _of_class(cls: Any, name: str) -> Any:
-    if name.startswith("__"):
+    if name.startswith("__") and name not in _MAPPED:
         raise AttributeError(name)
     return getattr(StandIn(cls._zd_name, cls._zd_book), name)
 
@@ -83,7 +83,7 @@ class StandIn:
         return StandIn(name if len(name) > 200 else name + suffix, self.__dict__["_zd_book"])
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in _ABSENT:
+        if name.startswith("__") and name not in _MAPPED:
             raise AttributeError(name)
         if name == "_compiler_dispatch":
             # A column type: the column exists, its type is anybody's guess, and the comment marks the statement.
@@ -235,5 +235,5 @@ for _name in (
     *("__rxor__", "__lshift__", "__rshift__", "__matmul__", "__neg__", "__pos__", "__invert__", "__abs__"),
 ):
     setattr(StandIn, _name, _operator(_name))
-StandIn.__add__ = _operator("+")  # type: ignore[attr-defined]
-StandIn.__radd__ = _reflected_add  # type: ignore[attr-defined]
+for _name, _method in (("__add__", _operator("+")), ("__radd__", _reflected_add)):
+    setattr(StandIn, _name, _method)

@@ -153,6 +153,7 @@ class _Missing(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def exec_module(self, module: ModuleType) -> None:
         self.book.served.add(module.__name__)
         module.__all__ = []  # type: ignore[attr-defined]
+        module.__version__ = "999.0.0"  # type: ignore[attr-defined]  # "is it new enough?" is asked at import time
 
 
 class _Lenient(importlib.abc.MetaPathFinder):

@@ -372,7 +372,7 @@ def differences_of(base: Catalog, before: Catalog, after: Catalog, delta: Delta)
         if (
             isinstance(change.before, Table)
             and isinstance(change.after, Table)
-            and change.after.complete
+            and (change.after.complete or base.complete)
             and base.table_by_uid(change.after.uid) is None
         ):
             new.append(NewTableChanged(change.key))
@@ -437,7 +437,7 @@ def _compare_table(base: Catalog, now: Catalog, uid: int) -> Iterator[Difference
 
 
 def _new_table(base: Catalog, name: str, table: Table) -> Iterator[Difference]:
-    if not table.complete:
+    if not table.complete and not base.complete:
         return
     if name not in base.tables:  # else it is a TableReplaced, seen from the dropped one
         yield TableCreated(name)

@@ -57,7 +57,7 @@ def judge(
     node = recorded.statement.node
     context = Context(base, recorded.before, recorded.after, old_code, target, recorded.session, node, tuple(following))
     subjects: list[object] = [recorded, node]
-    unseen = _unseen_table(recorded)
+    unseen = _unseen_table(recorded, base)
     if unseen is not None and isinstance(node, AlterTable):
         subjects.extend(actions_on_unseen_table(node.name, node.actions))
     elif recorded.refusal is None:
@@ -118,15 +118,16 @@ def _unjudged(kind: str) -> Finding:
     )
 
 
-def _unseen_table(recorded: RecordedStatement) -> str | None:
-    """The table an ALTER is about when we never saw its definition, else None."""
+def _unseen_table(recorded: RecordedStatement, base: Catalog) -> str | None:
+    """The table an ALTER is about when we never saw its definition and old code may know it, else None."""
     node = recorded.statement.node
     if not isinstance(node, AlterTable):
         return None
     table: Table | None = recorded.before.table(node.name)
     if table is None:
         return node.name if not recorded.before.complete else None
-    return None if table.complete else node.name
+    new = base.complete and base.table_by_uid(table.uid) is None and node.name not in base.tables
+    return None if table.complete or new else node.name
 
 
 @lru_cache(maxsize=8)

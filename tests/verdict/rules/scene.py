@@ -11,7 +11,7 @@ from tests.verdict.support import recorded
 from zdmigrate.flavour import Flavour
 from zdmigrate.history.statements import parse_type
 from zdmigrate.verdict.evidence import OldCode
-from zdmigrate.verdict.judge import Judgement, judge
+from zdmigrate.verdict.judge import Judgement, judge, revision_phase
 from zdmigrate.verdict.model import Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Rule
 from zdmigrate.verdict.rules.data import DATA_RULES
@@ -40,6 +40,17 @@ def judged(
     """What these rules say of the last statement of `release`, run on the schema that `base` makes."""
     start, found = recorded(base, *release, flavour=flavour, complete=complete)
     return judge(found[-1], start, OldCode(start, tuple(manifests), parse_type), flavour, RULES)
+
+
+def phase_of_revision(base: str, *revision: str) -> Phase:
+    """The phase of a revision that sends these statements, by these rules alone."""
+    start, found = recorded(base, *revision)
+    old_code = OldCode(start)
+    nodes = [item.statement.node for item in found]
+    judgements = [
+        judge(item, start, old_code, MYSQL, RULES, following=nodes[place + 1 :]) for place, item in enumerate(found)
+    ]
+    return revision_phase(judgement.phase for judgement in judgements)
 
 
 def rules_that_speak(base: str, *release: str, flavour: Flavour = MYSQL, complete: bool = True) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zdmigrate.history.catalog import Catalog, Column, Table
-from zdmigrate.history.syntax import AddColumn, AlterTable
+from zdmigrate.history.syntax import AddColumn, AlterTable, DropColumn, DropTable
 from zdmigrate.verdict.rule import Context
 
 
@@ -78,6 +78,11 @@ class Target:
         known = self.old is not None and self.old.complete
         return current is not None and known and self.old_column(name) is None
 
+    def may_be_new_column(self, name: str) -> bool:
+        """True when the table's definition was never seen whole, and the column first turned up in this release."""
+        met = self.now is not None and not self.now.complete and self.now.column(name) is not None
+        return met and not self.new and (self.old is None or self.old.column(name) is None)
+
 
 def target(context: Context, name: str) -> Target:
     """What the table `name` of a data statement is."""
@@ -94,9 +99,37 @@ def target(context: Context, name: str) -> Target:
 
 
 def columns_gone(context: Context, table: str, columns: tuple[str, ...]) -> bool:
-    """Whether one of these columns, by the names old code knows, is dropped after the statement."""
+    """Whether one of these columns, by the names old code knows, does not stand after the statement."""
     known, now = context.base.table(table), living(context.after, context, table)
     if known is None or now is None:
         return known is not None
     found = [known.column(name) for name in columns]
     return any(column is not None and now.column_by_uid(column.uid) is None for column in found)
+
+
+def columns_going(context: Context, table: str, columns: tuple[str, ...]) -> bool:
+    """Whether one of these columns is dropped by this statement or by a later one of the same revision.
+
+    What prepares the drop of a column (of its foreign key, its index) belongs to the step that drops the column.
+    """
+    if columns_gone(context, table, columns):
+        return True
+    known = context.base.table(table)
+    found = None if known is None else context.after.table_by_uid(known.uid)
+    if known is None or found is None:
+        return False
+    key, now = found
+    old = [known.column(name) for name in columns]
+    current = [now.column_by_uid(column.uid) for column in old if column is not None]
+    names = {column.name.lower() for column in current if column is not None}
+    return any(_drops(node, key, names) for node in context.following)
+
+
+def _drops(node: object, table: str, columns: set[str]) -> bool:
+    match node:
+        case DropTable(names=names):
+            return table in names
+        case AlterTable(name=name, actions=actions) if name == table:
+            return any(isinstance(action, DropColumn) and action.name.lower() in columns for action in actions)
+        case _:
+            return False

@@ -18,8 +18,7 @@ def judge_opaque(subject: Opaque, context: Context) -> Iterator[Finding]:
         Phase.NEUTRAL,
         f"This statement could not be read: {subject.reason}. What it does to old code is unknown.",
         remedy="Write it as op.* calls or as plain SQL, one statement each; or run `zdmigrate prove` on the revision, "
-        "or waive "
-        "this with a reason when a person has read it.",
+        "or waive this with a reason when a person has read it.",
     )
 
 
@@ -38,8 +37,7 @@ def judge_call(subject: CallRoutine, context: Context) -> Iterator[Finding]:
         Phase.NEUTRAL,
         f"CALL {subject.name}(): what it does depends on its arguments and on the rows that are there; {body}.",
         remedy=f"Send the statements of {subject.name} from the revision itself, with op.execute, so that each can be "
-        "judged; "
-        "or run `zdmigrate prove` on the revision.",
+        "judged; or run `zdmigrate prove` on the revision.",
     )
 
 

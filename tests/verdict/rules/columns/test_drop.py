@@ -55,3 +55,10 @@ def test_a_column_of_a_table_never_seen() -> None:
 def test_a_column_of_this_release_is_free() -> None:
     _, change = judged(USERS, "ALTER TABLE users ADD x INT", "ALTER TABLE users DROP COLUMN x")
     assert_safe(change)
+
+
+def test_an_earlier_statement_of_the_release_may_have_made_it_optional() -> None:
+    _, change = judged(USERS, "ALTER TABLE users MODIFY name VARCHAR(50) NULL", "ALTER TABLE users DROP COLUMN name")
+    assert_unsafe(change, phase=Phase.CONTRACT)
+    assert change.new is Verdict.SAFE
+    assert "1364" not in finding(change, "ZD205").reason

@@ -43,6 +43,14 @@ def test_unseen_table() -> None:
     check(says("ZD406", SHOP, "UPDATE shops SET a = 1", complete=False), UNSAFE, CONTRACT)
 
 
+def test_column_that_turned_up_in_an_unseen_table() -> None:
+    release = ("ALTER TABLE shops ADD COLUMN a INT", "UPDATE shops SET a = 1")
+    found = says("ZD406", SHOP, *release, complete=False)
+    assert found.old is UNKNOWN
+    assert "Which it is was never seen" in found.reason
+    assert "--schema dump.sql" in found.remedy
+
+
 def test_unreadable_update() -> None:
     nothing = Catalog()
     context = Context(nothing, nothing, nothing, OldCode(nothing), MYSQL, SessionState(), None)

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tests.verdict.rules.scene import CONDITIONAL, CONTRACT, EXPAND, NEUTRAL, SAFE, SHOP, check, manifest, says
+from tests.verdict.rules.scene import (
+    CONDITIONAL,
+    CONTRACT,
+    EXPAND,
+    NEUTRAL,
+    SAFE,
+    SHOP,
+    check,
+    manifest,
+    phase_of_revision,
+    says,
+)
 
 BASE = SHOP + "ALTER TABLE orders ADD CONSTRAINT ck CHECK (price > 0)"
 DROP = "ALTER TABLE orders DROP CHECK ck"
@@ -27,6 +38,10 @@ def test_not_enforced() -> None:
 def test_another_goes_on_checking() -> None:
     release = DROP + ", ADD CONSTRAINT ck2 CHECK (price > 0)"
     check(says("ZD331", BASE, release), SAFE, NEUTRAL, text="ck2 goes on checking the same")
+
+
+def test_what_prepares_the_drop_of_its_column_belongs_to_that() -> None:
+    assert phase_of_revision(BASE, DROP, "ALTER TABLE orders DROP COLUMN price") is CONTRACT
 
 
 def test_with_its_column() -> None:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from tests.verdict.rules.scene import CONTRACT, EXPAND, NEUTRAL, SAFE, SHOP, UNSAFE, check, manifest, says
+from tests.verdict.rules.scene import (
+    CONTRACT,
+    EXPAND,
+    NEUTRAL,
+    SAFE,
+    SHOP,
+    UNSAFE,
+    check,
+    manifest,
+    phase_of_revision,
+    says,
+)
 
 FK = "ALTER TABLE orders ADD CONSTRAINT fk FOREIGN KEY (user_id) REFERENCES users (id)"
 DROP = "ALTER TABLE orders DROP FOREIGN KEY fk"
@@ -31,6 +42,13 @@ def test_unmapped_parent() -> None:
 
 def test_with_its_column_it_belongs_to_the_contract_step() -> None:
     check(says("ZD322", SHOP + FK, DROP + ", DROP COLUMN user_id"), SAFE, CONTRACT)
+
+
+def test_what_prepares_the_drop_of_its_column_belongs_to_that() -> None:
+    column = "ALTER TABLE orders DROP COLUMN user_id"
+    assert phase_of_revision(SHOP + FK, DROP, "ALTER TABLE orders DROP INDEX fk", column) is CONTRACT
+    assert phase_of_revision(SHOP + FK, DROP, "DROP TABLE orders") is CONTRACT
+    assert phase_of_revision(SHOP + FK, DROP, "ALTER TABLE orders DROP COLUMN price") is EXPAND
 
 
 def test_renamed_column() -> None:

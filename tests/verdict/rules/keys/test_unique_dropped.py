@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.verdict.rules.scene import CONDITIONAL, CONTRACT, EXPAND, SAFE, SHOP, check, judged, says
+from tests.verdict.rules.scene import CONDITIONAL, CONTRACT, EXPAND, SAFE, SHOP, check, judged, phase_of_revision, says
 
 
 def test_writes_succeed_as_before() -> None:
@@ -26,6 +26,11 @@ def test_belongs_to_the_contract_step_when_a_column_of_it_goes() -> None:
     base = SHOP + "CREATE UNIQUE INDEX uq2 ON users (email, status)"
     release = "ALTER TABLE users DROP INDEX uq2, DROP COLUMN email"
     check(says("ZD304", base, release), SAFE, CONTRACT, new=CONDITIONAL)
+
+
+def test_what_prepares_the_drop_of_its_column_belongs_to_that() -> None:
+    revision = ("ALTER TABLE users DROP INDEX uq_name", "ALTER TABLE users DROP COLUMN name")
+    assert phase_of_revision(SHOP, *revision) is CONTRACT
 
 
 def test_a_foreign_key_that_needs_it_is_named() -> None:

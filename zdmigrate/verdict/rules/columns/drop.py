@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from zdmigrate.verdict.differences import UNKNOWN_TYPE, ColumnDropped
 from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
-from zdmigrate.verdict.rules.columns.scope import at, loosely, unmapped
+from zdmigrate.verdict.rules.columns.scope import at, before_statement, loosely, unmapped
 from zdmigrate.verdict.rules.wording import listed, op_alter_column, op_drop_column, steps
 
 
@@ -45,7 +45,7 @@ def judge(dropped: ColumnDropped, context: Context) -> Iterator[Finding]:
                 f"{where} is nullable or has a default, so that new code may leave it out before the drop.",
             ),
         )
-    elif not column.insert_may_omit:
+    elif not (before_statement(dropped.table, column, context) or column).insert_may_omit:
         new = Verdict.UNSAFE
         reason += (
             " New code on the old schema leaves it out of its INSERTs, and it is NOT NULL without a default: they "

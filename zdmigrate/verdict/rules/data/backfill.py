@@ -40,15 +40,14 @@ def _finding(update: Update, unseen: list[Write]) -> Finding:
     moved = touched_by_update(first, update)
     if moved:
         reason += (
-            f" But {listed(moved)} of {first.target.name} has ON UPDATE CURRENT_TIMESTAMP, moves in every row, and "
-            "old code "
-            "reads it: set it to itself to keep it."
+            f" But {listed(moved)} of {first.target.name} has ON UPDATE CURRENT_TIMESTAMP, moves in every row, and old "
+            "code reads it: set it to itself to keep it."
         )
     kept = ", ".join(f"{quoted(name)} = {quoted(name)}" for name in moved)
     set_list = ", ".join(f"{quoted(item.column)} = ..." for item in unseen) + (f", {kept}" if kept else "")
     batch = (
-        f"UPDATE {quoted(first.target.name)} SET {set_list} WHERE {quoted(first.column)} IS NULL "
-        f"AND {quoted(_key(first))} BETWEEN ... AND ..."
+        f"UPDATE {quoted(first.target.name)} SET {set_list} WHERE {quoted(first.column)} IS NULL AND "
+        f"{quoted(_key(first))} BETWEEN ... AND ..."
     )
     return Finding(
         ID,

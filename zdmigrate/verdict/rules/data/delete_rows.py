@@ -53,8 +53,7 @@ def _lost(node: Delete, where: Target) -> Finding:
         Verdict.SAFE,
         Phase.CONTRACT,
         f"Old code wrote, and reads, {rows}: a SELECT of old code finds less, an UPDATE matches nothing, and an "
-        "INSERT of a "
-        "child may fail with 1452. No error tells, and the rows are lost.",
+        "INSERT of a child may fail with 1452. No error tells, and the rows are lost.",
         remedy=steps(
             ("expand", f"release code that does without {rows} (and writes no such row)"),
             ("deploy", "wait until no node runs older code"),

@@ -76,9 +76,8 @@ def _on_new_table(rule: str, node: Insert, where: Target) -> Finding:
 def _plain(rule: str, node: Insert, where: Target) -> Finding:
     reason = (
         f"Old code could have written these rows into {node.table} itself: every value fits the columns as it knows "
-        "them. If "
-        f"it knows all rows of {node.table} by heart (a lookup table mirrored in a Python enum), it meets ones it "
-        "does not."
+        f"them. If it knows all rows of {node.table} by heart (a lookup table mirrored in a Python enum), it meets "
+        "ones it does not."
     )
     if not node.columns:
         reason += " The INSERT names no columns: it breaks as soon as a column is added or moved."
@@ -106,8 +105,7 @@ def _strange(rule: str, node: Insert, where: Target, stranger: Stranger) -> Find
                 Verdict.SAFE,
                 Phase.CONTRACT,
                 f"{stranger.value} is no member of {place} as old code knows it: a SELECT of old code that meets the "
-                "row "
-                "raises LookupError in its SQLAlchemy Enum, whole pages of results with it.",
+                "row raises LookupError in its SQLAlchemy Enum, whole pages of results with it.",
                 remedy=steps(
                     ("expand", f"append {stranger.value} to the ENUM of {place}, and release code that accepts it"),
                     ("deploy", "wait until no node runs older code"),
@@ -133,8 +131,7 @@ def _strange(rule: str, node: Insert, where: Target, stranger: Stranger) -> Find
             text = f"What is written into {place} is a value that the column already held when old code was written."
             reason = (
                 f"This release widens {place}, and the value written there is not in the statement: old code may not "
-                "be able "
-                "to read it (LookupError for an unknown ENUM member)."
+                "be able to read it (LookupError for an unknown ENUM member)."
             )
     return Finding(
         rule,

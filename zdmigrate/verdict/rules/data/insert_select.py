@@ -48,8 +48,7 @@ def _missed(sources: list[str], into: str) -> tuple[Condition, ...]:
         return ()
     text = (
         f"What old code writes to {listed(sources)} after the copy reaches {into} too: a trigger or the code writes "
-        "both, or "
-        "the copy is made again once no node runs older code."
+        "both, or the copy is made again once no node runs older code."
     )
     return (Condition("old-writes-after-copy", "order", text),)
 
@@ -90,8 +89,7 @@ def _into_base(node: Insert, context: Context) -> Finding:
     sources = _sources(node.select_reads, into, context)
     reason = (
         f"Which rows are put into {into} is not in the statement: old code reads them, and they must be ones it could "
-        "have "
-        "written itself."
+        "have written itself."
     )
     if sources:
         reason += f" What it writes to {listed(sources)} after the copy is missed."
@@ -107,8 +105,7 @@ def _into_base(node: Insert, context: Context) -> Finding:
                 "rows-fit-old-code",
                 "code",
                 f"Old code could have written every row that is put into {into}: it knows their values, and their "
-                "number does "
-                "not surprise it.",
+                "number does not surprise it.",
             ),
         ),
         new_conditions=_missed(sources, into),

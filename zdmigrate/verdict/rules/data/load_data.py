@@ -30,8 +30,7 @@ def judge(subject: LoadData, context: Context) -> Iterator[Finding]:
         Verdict.CONDITIONAL,
         Phase.MIGRATE,
         f"What the file puts into {table} is not in the statement: old code reads the rows, and they must be ones it "
-        "could "
-        "have written itself. With REPLACE, rows that are there are overwritten.",
+        "could have written itself. With REPLACE, rows that are there are overwritten.",
         remedy=steps(
             ("expand", f"load the file into a new table with the columns of {table}, and look at it there"),
             ("migrate", f"copy the rows into {table} in batches with INSERT IGNORE ... SELECT"),

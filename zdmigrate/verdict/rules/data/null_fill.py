@@ -26,10 +26,8 @@ def judge(subject: Update, context: Context) -> Iterator[Finding]:
             Verdict.SAFE,
             Phase.MIGRATE,
             f"Rows whose {item.place} is NULL get {item.value}. Old code can read that, but it may take NULL for "
-            "something "
-            f"else than {item.value} (never set, inherit, unknown); and it goes on writing NULL, so that the rows "
-            "must be "
-            "filled again after it is gone.",
+            f"something else than {item.value} (never set, inherit, unknown); and it goes on writing NULL, so that "
+            "the rows must be filled again after it is gone.",
             remedy=steps(
                 (
                     "expand",

@@ -20,7 +20,22 @@ def judge(subject: Update, context: Context) -> Iterator[Finding]:
     rewritten = [item for item in found if item.effect is Effect.REWRITE]
     if rewritten:
         yield _finding(rewritten)
-    elif not found:
+    for item in found:
+        if item.effect is Effect.UNCERTAIN:
+            yield Finding(
+                ID,
+                Verdict.UNKNOWN,
+                Verdict.SAFE,
+                Phase.MIGRATE,
+                f"{item.place} is set to {item.value}. If this release adds the column, old code does not read it; if "
+                "old code knows it, its values are replaced. Which it is was never seen: the definition of "
+                f"{item.target.name} is missing.",
+                remedy="Give the schema old code was written for: --schema dump.sql (from mysqldump --no-data), "
+                "--metadata pkg.module:Base.metadata, or --url to read it from a server.",
+                table=item.target.name,
+                column=item.column,
+            )
+    if not found:
         yield Finding(
             ID,
             Verdict.UNKNOWN,
@@ -38,8 +53,7 @@ def _finding(rewritten: list[Write]) -> Finding:
     table, places = first.target.name, listed(dict.fromkeys(item.place for item in rewritten))
     reason = (
         f"Values of {places} that old code wrote, and reads, are replaced: it takes the new ones by its own meaning, "
-        "and may "
-        "write old ones after the UPDATE has passed the row. The old values are lost."
+        "and may write old ones after the UPDATE has passed the row. The old values are lost."
     )
     for item in rewritten:
         reason += strange(item)
@@ -59,8 +73,8 @@ def _finding(rewritten: list[Write]) -> Finding:
             ("migrate", f"in batches: {op_execute(fill)}"),
             (
                 "contract",
-                f"drop {places} once no node runs older code (or run this very UPDATE then, if old and "
-                "new code may share the column)",
+                f"drop {places} once no node runs older code (or run this very UPDATE then, if old and new code may "
+                "share the column)",
             ),
         ),
         table=table,
@@ -74,8 +88,7 @@ def strange(item: Write) -> str:
         case Misfit.MEMBER:
             return (
                 f" {item.value} is no member of {item.place} as old code knows it: reading such a row raises "
-                "LookupError "
-                "in a SQLAlchemy Enum."
+                "LookupError in a SQLAlchemy Enum."
             )
         case Misfit.NULL:
             return f" {item.place} was NOT NULL: old code does not expect NULL there."

@@ -30,18 +30,15 @@ def judge(subject: TruncateTable, context: Context) -> Iterator[Finding]:
         Verdict.SAFE,
         Phase.CONTRACT,
         f"Old code wrote, and reads, the rows of {table}: all of them are lost at once, AUTO_INCREMENT starts again "
-        "(so ids "
-        "that other tables or clients still hold are given out a second time), and neither ROLLBACK nor a trigger "
-        "helps. A "
-        "foreign key that points at it makes the server refuse (1701).",
+        "(so ids that other tables or clients still hold are given out a second time), and neither ROLLBACK nor a "
+        "trigger helps. A foreign key that points at it makes the server refuse (1701).",
         remedy=steps(
             ("expand", f"release code that does without the rows of {table}"),
             ("deploy", "wait until no node runs older code"),
             (
                 "contract",
                 f"after a backup, in batches: {op_execute(f'DELETE FROM {quoted(table)} LIMIT 1000')}; or, when "
-                "nothing reads "
-                f"the table any more, {op_execute(f'TRUNCATE TABLE {quoted(table)}')}",
+                f"nothing reads the table any more, {op_execute(f'TRUNCATE TABLE {quoted(table)}')}",
             ),
         ),
         table=table,

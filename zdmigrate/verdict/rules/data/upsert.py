@@ -36,8 +36,7 @@ def _overwritten(node: Insert, rewritten: list[Write]) -> Finding:
     if node.verb == "REPLACE":
         reason = (
             f"REPLACE deletes the row of {node.table} that has the same key and inserts another: what old code wrote "
-            "there "
-            "is lost, columns not named fall back to their defaults, and ON DELETE CASCADE removes its children."
+            "there is lost, columns not named fall back to their defaults, and ON DELETE CASCADE removes its children."
         )
     else:
         places = listed(dict.fromkeys(item.place for item in rewritten))

@@ -22,6 +22,7 @@ class Effect(enum.Enum):
     NOTHING = "no value changes"
     NULL_FILL = "only NULLs get a value"
     REWRITE = "values old code reads are replaced"
+    UNCERTAIN = "nobody can tell whether old code knows the column"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,8 @@ def write(
     if never or _is_itself(assignment, where):
         return Write(where, column, Effect.NOTHING, value)
     stranger = stranger_to_old_code(where, column, assignment.literal, context) if assignment.constant else None
+    if where.may_be_new_column(column):
+        return Write(where, column, Effect.UNCERTAIN, value)
     if not guarded and not _fills_null(assignment, alone=alone):
         return Write(where, column, Effect.REWRITE, value, stranger=stranger)
     now = None if where.now is None else where.now.column(column)

@@ -47,8 +47,7 @@ def check_finding(rule: str, table: str, check: Check, context: Context) -> Find
             Verdict.CONDITIONAL,
             Verdict.SAFE,
             Phase.CONTRACT,
-            f"{unmapped}, and its INSERTs leave there what {name} lets pass; but the ALTER itself fails "
-            "with "
+            f"{unmapped}, and its INSERTs leave there what {name} lets pass; but the ALTER itself fails with "
             f"{violation_number(context.target)} when a row that is there violates it.",
             remedy=steps(
                 ("migrate", f"clean until this returns no row: {proof}"), ("contract", op_create_check(table, check))

@@ -11,7 +11,7 @@ from zdmigrate.verdict.rule import Context, Rule
 from zdmigrate.verdict.rules.keys.check_added import ignored_by, violation_number
 from zdmigrate.verdict.rules.keys.check_value import columns_of
 from zdmigrate.verdict.rules.keys.code import op_drop_constraint
-from zdmigrate.verdict.rules.origin import columns_gone, living
+from zdmigrate.verdict.rules.origin import columns_going, columns_gone, living
 from zdmigrate.verdict.rules.wording import listed, steps
 
 ID = "ZD331"
@@ -43,10 +43,10 @@ def relaxed_check_finding(rule: str, table: str, check: Check, context: Context)
         rule,
         Verdict.CONDITIONAL,
         Verdict.CONDITIONAL,
-        Phase.EXPAND,
+        Phase.CONTRACT if columns_going(context, table, columns) else Phase.EXPAND,
         f"Every write of old code that {check.name} of {table} let pass still succeeds, but old code may read rows "
-        "against "
-        f"{check.expression} as soon as new code writes them (an Enum raises LookupError on a value it does not know).",
+        f"against {check.expression} as soon as new code writes them (an Enum raises LookupError on a value it does "
+        "not know).",
         remedy=steps(
             ("expand", f"release readers of {table} that cope with any {listed(columns, 'or') or 'value'}"),
             ("expand", op_drop_constraint(table, check.name, "check")),
@@ -57,8 +57,7 @@ def relaxed_check_finding(rule: str, table: str, check: Check, context: Context)
                 "readers-tolerate-any-value",
                 "code",
                 f"Old code reads {table} rightly when a row does not hold to {check.expression}, or new code writes "
-                "none "
-                "before no node runs older code.",
+                "none before no node runs older code.",
             ),
         ),
         new_conditions=(

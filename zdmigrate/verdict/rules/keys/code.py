@@ -109,8 +109,8 @@ def duplicates_query(table: str, key: Key, definition: Table | None) -> str:
     ]
     where = f" WHERE {' AND '.join(filled)}" if filled else ""
     return (
-        f"SELECT {', '.join(values)}, COUNT(*) FROM {quoted(table)}{where} "
-        f"GROUP BY {', '.join(values)} HAVING COUNT(*) > 1 LIMIT 1"
+        f"SELECT {', '.join(values)}, COUNT(*) FROM {quoted(table)}{where} GROUP BY {', '.join(values)} HAVING "
+        "COUNT(*) > 1 LIMIT 1"
     )
 
 
@@ -138,8 +138,8 @@ def orphans_query(table: str, foreign_key: ForeignKey) -> str:
         for child, parent in zip(foreign_key.columns, foreign_key.ref_columns, strict=False)
     )
     return (
-        f"SELECT 1 FROM {quoted(table)} AS child WHERE {filled} AND NOT EXISTS "
-        f"(SELECT 1 FROM {quoted(foreign_key.ref_table)} AS parent WHERE {pairs}) LIMIT 1"
+        f"SELECT 1 FROM {quoted(table)} AS child WHERE {filled} AND NOT EXISTS (SELECT 1 FROM "
+        f"{quoted(foreign_key.ref_table)} AS parent WHERE {pairs}) LIMIT 1"
     )
 
 

@@ -114,8 +114,8 @@ def _omitted_is_null(column: Column) -> bool:
 def _no_orphans(table: str, foreign_key: ForeignKey) -> Condition:
     columns = ", ".join(foreign_key.columns)
     text = (
-        f"Every ({columns}) in {table} that is not NULL has its row in {foreign_key.ref_table}; else the ALTER "
-        "fails (1452)."
+        f"Every ({columns}) in {table} that is not NULL has its row in {foreign_key.ref_table}; else the ALTER fails "
+        "(1452)."
     )
     return Condition("no-orphans", "data", text, orphans_query(table, foreign_key))
 
@@ -124,16 +124,15 @@ def _unsafe(rule: str, table: str, foreign_key: ForeignKey, parent: str, context
     columns, refs = ", ".join(foreign_key.columns), ", ".join(foreign_key.ref_columns)
     reason = (
         f"Old code was written without {foreign_key.name}: an INSERT or UPDATE of {table} with a ({columns}) that is "
-        "not in "
-        f"{parent}({refs}) fails with 1452, and a DELETE of a {parent} row {on_parent_delete(table, foreign_key)}."
+        f"not in {parent}({refs}) fails with 1452, and a DELETE of a {parent} row "
+        f"{on_parent_delete(table, foreign_key)}."
     )
     if context.session.foreign_key_checks:
         reason += " The ALTER itself fails with 1452 when orphans are there."
     else:
         reason += (
-            " foreign_key_checks=0 makes the ALTER cheap, but every other session checks from then on, and the "
-            "orphans that "
-            "are there stay, unverified."
+            " foreign_key_checks=0 makes the ALTER cheap, but every other session checks from then on, and the orphans "
+            "that are there stay, unverified."
         )
     return Finding(
         rule,

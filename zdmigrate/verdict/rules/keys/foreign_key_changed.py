@@ -34,8 +34,7 @@ def judge(subject: ForeignKeyChanged, context: Context) -> Iterator[Finding]:
             Verdict.SAFE,
             Phase.NEUTRAL,
             f"{after.name} of {table} says what {before.name} said: only names differ (RESTRICT and NO ACTION are the "
-            "same "
-            "to InnoDB).",
+            "same to InnoDB).",
             table=table,
             column=_column(after),
         )
@@ -112,8 +111,7 @@ def _one(table: str, before: ForeignKey, after: ForeignKey) -> str:
     name = f"{after.name}_2" if after.name.lower() == before.name.lower() else after.name
     return (
         f"ALTER TABLE {quoted(table)} DROP FOREIGN KEY {quoted(before.name)}, ADD CONSTRAINT {quoted(name)} FOREIGN "
-        "KEY "
-        f"({columns}) REFERENCES {quoted(after.ref_table)} ({refs}) ON DELETE {after.on_delete} ON UPDATE "
+        f"KEY ({columns}) REFERENCES {quoted(after.ref_table)} ({refs}) ON DELETE {after.on_delete} ON UPDATE "
         f"{after.on_update}"
     )
 

@@ -9,7 +9,7 @@ from zdmigrate.verdict.model import Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
 from zdmigrate.verdict.rules.keys.code import op_drop_constraint
 from zdmigrate.verdict.rules.keys.parents import REFUSING, on_parent_delete, on_parent_update, twin_after_rename
-from zdmigrate.verdict.rules.origin import columns_gone
+from zdmigrate.verdict.rules.origin import columns_going
 from zdmigrate.verdict.rules.wording import listed, steps
 
 ID = "ZD322"
@@ -27,15 +27,14 @@ def judge(subject: ForeignKeyDropped, context: Context) -> Iterator[Finding]:
     }
     doing = [action for action, does in acts.items() if does and not action.endswith("SET DEFAULT")]
     evidence = ""
-    phase = Phase.CONTRACT if columns_gone(context, table, foreign_key.columns) else Phase.EXPAND
+    phase = Phase.CONTRACT if columns_going(context, table, foreign_key.columns) else Phase.EXPAND
     if twin is not None:
         phase = Phase.NEUTRAL
         reason = f"{twin.name} says of the same columns what {name} said: old code notices nothing."
     elif not doing:
         reason = (
             f"Every write that {name} let pass still succeeds; orphans in {table}({columns}) and deletes of {parent} "
-            "rows "
-            "with children are no longer refused (1452, 1451)."
+            "rows with children are no longer refused (1452, 1451)."
         )
     elif not context.old_code.maps_table(parent):
         evidence = context.old_code.quote(parent)
@@ -49,8 +48,7 @@ def judge(subject: ForeignKeyDropped, context: Context) -> Iterator[Finding]:
             f"Old code may count on {listed(doing)} of {name}: with it a DELETE of a {parent} row "
             f"{on_parent_delete(table, foreign_key)}, and an UPDATE of its {', '.join(foreign_key.ref_columns)} "
             f"{on_parent_update(table, foreign_key)}. Without it the same statement succeeds and leaves rows of "
-            f"{table} that "
-            "point at nothing; no error tells.",
+            f"{table} that point at nothing; no error tells.",
             remedy=steps(
                 ("expand", f"release code that deletes or detaches rows of {table} itself before it touches {parent}"),
                 ("deploy", "wait until no node runs older code"),

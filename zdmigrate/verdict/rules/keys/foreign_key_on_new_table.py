@@ -65,8 +65,8 @@ def judge(subject: ForeignKeyAdded, context: Context) -> Iterator[Finding]:
         Verdict.CONDITIONAL,
         Verdict.SAFE,
         Phase.EXPAND,
-        f"Old code does not know {table}, but when new code has put rows there, a DELETE of a {parent} row by old code "
-        f"{on_parent_delete(table, foreign_key)}; an UPDATE of its {', '.join(foreign_key.ref_columns)} "
+        f"Old code does not know {table}, but when new code has put rows there, a DELETE of a {parent} row by old "
+        f"code {on_parent_delete(table, foreign_key)}; an UPDATE of its {', '.join(foreign_key.ref_columns)} "
         f"{on_parent_update(table, foreign_key)}.",
         remedy=steps(*lines),
         conditions=(tolerates_children(table, parent, foreign_key),),

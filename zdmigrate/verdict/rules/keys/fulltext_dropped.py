@@ -46,8 +46,7 @@ def lost_fulltext_finding(rule: str, table: str, key: Key, context: Context, *, 
         Verdict.SAFE,
         Phase.CONTRACT,
         f"The FULLTEXT index {key.name} on {table}({parts}) serves one thing: SELECT ... MATCH ({parts}) AGAINST "
-        "(...), "
-        "which fails in old code with 1191 Can't find FULLTEXT index matching the column list.",
+        "(...), which fails in old code with 1191 Can't find FULLTEXT index matching the column list.",
         remedy=steps(
             ("expand", f"release code without MATCH ({parts}) on {table}"),
             ("deploy", "wait until no node runs older code"),

@@ -38,8 +38,7 @@ def lost_index_finding(rule: str, table: str, key: Key, context: Context, *, wit
             column,
             Phase.NEUTRAL,
             f"{noun(cover)} on {table}({parts_text(cover)}) begins with the columns of {key.name} and serves its "
-            "queries, "
-            f"except those that name {key.name} in an index hint (1176).",
+            f"queries, except those that name {key.name} in an index hint (1176).",
         )
     unused = _unused(table, key, context)
     if unused:
@@ -53,8 +52,7 @@ def lost_index_finding(rule: str, table: str, key: Key, context: Context, *, wit
         )
     reason = (
         f"Every statement of old code gives the same result without {noun(key)} on {table}({parts}), but one that "
-        "found its "
-        "rows by it may now scan the table; index hints that name it fail with 1176."
+        "found its rows by it may now scan the table; index hints that name it fail with 1176."
     )
     needing = sorted({foreign_key.name for foreign_key in foreign_keys_needing(current, table, context)})
     lines: list[tuple[str, str]] = []
@@ -79,8 +77,7 @@ def lost_index_finding(rule: str, table: str, key: Key, context: Context, *, wit
                 "no-plan-depends-on-it",
                 "workload",
                 f"No query of old code that matters for speed finds rows of {table} by {key.name} ({parts}), and none "
-                "names "
-                "it in an index hint.",
+                "names it in an index hint.",
             ),
         ),
         table=table,

@@ -52,10 +52,8 @@ def judge(subject: KeyChanged, context: Context) -> Iterator[Finding]:
         Verdict.SAFE,
         Phase.CONTRACT,
         f"{noun(key)[0].upper()}{noun(key)[1:]} on {table}({parts_text(key)}) becomes {word}: statements of old code "
-        "that "
-        f"found rows by it may scan the table, and index hints that name it fail.{still} This is the step to take "
-        "before a "
-        "drop: it is undone in an instant.",
+        f"that found rows by it may scan the table, and index hints that name it fail.{still} This is the step to "
+        "take before a drop: it is undone in an instant.",
         remedy=steps(
             ("contract", op_hide_index(table, key.name, context.target)),
             ("contract", f"to undo: {op_hide_index(table, key.name, context.target, visible=True)}"),

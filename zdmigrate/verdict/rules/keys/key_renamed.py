@@ -17,8 +17,7 @@ def judge(subject: KeyRenamed, context: Context) -> Iterator[Finding]:
     before, after = subject.before, subject.after
     reason = (
         f"{noun(before)} of {subject.table} is called {after.name} now: no statement names an index, except in an "
-        "index hint "
-        f"(USE, FORCE, IGNORE INDEX ({before.name}) fails with 1176)"
+        f"index hint (USE, FORCE, IGNORE INDEX ({before.name}) fails with 1176)"
     )
     if before.unique:
         reason += f", and code that looks for {before.name} in the text of a 1062 error no longer finds it"

@@ -64,8 +64,7 @@ def tolerates_children(child: str, parent: str, foreign_key: ForeignKey) -> Cond
         "parent-deletes-tolerate-children",
         "code",
         f"Old code never deletes a row of {parent} (or changes its {refs}) that new code has given rows in {child}, "
-        "or it "
-        f"copes: the DELETE {on_parent_delete(child, foreign_key)}.",
+        f"or it copes: the DELETE {on_parent_delete(child, foreign_key)}.",
     )
 
 

@@ -41,8 +41,7 @@ def primary_finding(rule: str, table: str, key: Key, context: Context) -> Findin
             Verdict.SAFE,
             Phase.EXPAND,
             f"The primary key on {table}({parts}) refuses nothing new: {found.name} already refuses duplicates there, "
-            "and "
-            "no column of it may be NULL.",
+            "and no column of it may be NULL.",
             table=table,
         )
     if found.collision is Collision.DISTINCT:
@@ -103,10 +102,9 @@ def _numbered(rule: str, table: str, key: Key, column: str) -> Finding:
         Verdict.CONDITIONAL,
         Verdict.SAFE,
         Phase.CONTRACT,
-        f"Old code does not know {column}: the server numbers its rows, and no INSERT collides. But the ALTER rebuilds "
-        f"{table} and each server numbers the rows that are there in its own order, so replicas may give one row "
-        "different "
-        "numbers.",
+        f"Old code does not know {column}: the server numbers its rows, and no INSERT collides. But the ALTER "
+        f"rebuilds {table} and each server numbers the rows that are there in its own order, so replicas may give one "
+        "row different numbers.",
         remedy=steps(
             ("expand", f"create a new table with {column} and the columns of {table}, and write to both"),
             ("migrate", "copy the rows, in batches ordered by a key"),

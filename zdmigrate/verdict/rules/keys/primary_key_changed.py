@@ -29,8 +29,7 @@ def judge(subject: KeyChanged, context: Context) -> Iterator[Finding]:
             Verdict.SAFE,
             Phase.NEUTRAL,
             f"The primary key of {table} keeps its columns ({parts_text(after)}); only how it is stored, or its "
-            "comment, "
-            "changes.",
+            "comment, changes.",
             table=table,
         )
         return
@@ -51,23 +50,19 @@ def judge(subject: KeyChanged, context: Context) -> Iterator[Finding]:
             "no-plan-depends-on-it",
             "workload",
             f"No query of old code that matters for speed finds rows of {table} by the start of ({old}), or another "
-            "index "
-            "serves it.",
+            "index serves it.",
         )
     else:
         reason = (
             f"The primary key of {table} grows from ({old}) to ({new}): every write of old code that succeeded before "
-            "still "
-            f"succeeds, but two rows with the same ({old}) are no longer refused, so INSERT ... ON DUPLICATE KEY "
-            "UPDATE, "
-            "REPLACE, and reading one row by its key mean something else."
+            f"still succeeds, but two rows with the same ({old}) are no longer refused, so INSERT ... ON DUPLICATE KEY "
+            "UPDATE, REPLACE, and reading one row by its key mean something else."
         )
         condition = Condition(
             "no-reliance-on-primary-key",
             "code",
             f"Old code does not count on {table} refusing a second row with the same ({old}), and reads rightly when "
-            "new "
-            "code has written one.",
+            "new code has written one.",
         )
     yield Finding(
         ID,

@@ -29,16 +29,15 @@ def judge(subject: KeyDropped, context: Context) -> Iterator[Finding]:
         reason += f", and {keeper.name} goes on refusing duplicates"
     else:
         reason += (
-            ", but duplicates are no longer refused, and INSERT ... ON DUPLICATE KEY UPDATE and REPLACE insert "
-            "a second row"
+            ", but duplicates are no longer refused, and INSERT ... ON DUPLICATE KEY UPDATE and REPLACE insert a "
+            "second row"
         )
         conditions.append(
             Condition(
                 "no-reliance-on-primary-key",
                 "code",
                 f"Old code does not count on {table} refusing a second row with the same ({parts}): no retry on 1062, "
-                "no "
-                "ON DUPLICATE KEY UPDATE, no REPLACE.",
+                "no ON DUPLICATE KEY UPDATE, no REPLACE.",
             )
         )
     no_key = (
@@ -57,8 +56,7 @@ def judge(subject: KeyDropped, context: Context) -> Iterator[Finding]:
             "replication-without-primary-key",
             "workload",
             f"Replication copes with changes to {table} without a primary key (its rows are few, or seldom changed), "
-            "and no "
-            "cluster needs one.",
+            "and no cluster needs one.",
         )
     )
     columns = ", ".join(map(quoted, key.columns))

@@ -67,17 +67,14 @@ def _null_until_written(rule: str, table: str, key: Key, found: Uniqueness) -> F
         Verdict.SAFE,
         Phase.EXPAND,
         f"{key.name} on {table}({parts_text(key)}) covers {found.name}, which this release adds: rows that old code "
-        "wrote "
-        f"hold NULL there and never collide. But when new code has filled {found.name}, old code that changes "
-        f"{others} in "
-        "such a row may fail with 1062 Duplicate entry.",
+        f"wrote hold NULL there and never collide. But when new code has filled {found.name}, old code that changes "
+        f"{others} in such a row may fail with 1062 Duplicate entry.",
         conditions=(
             Condition(
                 "no-colliding-updates",
                 "code",
                 f"Old code does not change {others} of a {table} row whose {found.name} is filled, to values that "
-                "another "
-                "row holds.",
+                "another row holds.",
             ),
         ),
         table=table,
@@ -93,8 +90,7 @@ def _unmapped(rule: str, table: str, key: Key, found: Uniqueness, context: Conte
         Verdict.SAFE,
         Phase.CONTRACT,
         f"Old code never writes {table}({parts_text(key)}), so it cannot collide under {key.name}; but the ALTER "
-        "itself "
-        "fails with 1062 Duplicate entry when the rows that are there hold duplicates.",
+        "itself fails with 1062 Duplicate entry when the rows that are there hold duplicates.",
         remedy=steps(
             ("migrate", f"remove the duplicates; none are left when this returns no row: {query}"),
             ("contract", op_create_key(table, key)),
@@ -116,9 +112,8 @@ def _possible(rule: str, table: str, key: Key, context: Context) -> Finding:
         Verdict.SAFE,
         Phase.CONTRACT,
         f"Old code was written when {table}({parts_text(key)}) could hold the same values twice: an INSERT or UPDATE "
-        "that "
-        f"makes a duplicate fails with 1062 Duplicate entry for key {key.name}. The ALTER itself fails with 1062 when "
-        "duplicates are there already, or are written while it runs.",
+        f"that makes a duplicate fails with 1062 Duplicate entry for key {key.name}. The ALTER itself fails with 1062 "
+        "when duplicates are there already, or are written while it runs.",
         remedy=steps(
             ("expand", f"release code that writes no duplicate ({parts_text(key)}) into {table}"),
             ("deploy", "wait until no node runs older code"),
@@ -150,9 +145,8 @@ def _same_value(rule: str, table: str, key: Key, name: str, context: Context) ->
         Verdict.SAFE,
         Phase.SPLIT,
         f"{name} is added in this release and gets {value} in every row of {table}: with two rows there, {key.name} "
-        "cannot "
-        f"be made (1062 Duplicate entry); else the second INSERT of old code, which does not know {name}, fails with "
-        "1062.",
+        f"cannot be made (1062 Duplicate entry); else the second INSERT of old code, which does not know {name}, "
+        "fails with 1062.",
         remedy=steps(*lines),
         table=table,
         column=name,

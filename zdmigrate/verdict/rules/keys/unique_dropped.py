@@ -11,7 +11,7 @@ from zdmigrate.verdict.rule import Context, Rule
 from zdmigrate.verdict.rules.keys.code import op_create_key, op_drop_key, parts_text
 from zdmigrate.verdict.rules.keys.coverage import covering, foreign_keys_needing, renamed
 from zdmigrate.verdict.rules.keys.uniqueness import kept_by
-from zdmigrate.verdict.rules.origin import columns_gone, living
+from zdmigrate.verdict.rules.origin import columns_going, living
 from zdmigrate.verdict.rules.wording import listed, steps
 
 ID = "ZD304"
@@ -67,7 +67,7 @@ def relaxed_finding(rule: str, table: str, key: Key, context: Context, *, with_c
         rule,
         Verdict.SAFE,
         Verdict.CONDITIONAL if new_conditions else Verdict.SAFE,
-        Phase.CONTRACT if columns_gone(context, table, key.columns) else Phase.EXPAND,
+        Phase.CONTRACT if columns_going(context, table, key.columns) else Phase.EXPAND,
         reason,
         remedy=steps(*lines) if lines else "",
         new_conditions=new_conditions,

@@ -26,8 +26,7 @@ def judge(subject: ChangeDatabase, context: Context) -> Iterator[Finding]:
                 Verdict.SAFE,
                 Phase.CONTRACT,
                 f"Every table of {name} and every row in it is gone: statements of old code fail with 1049 (Unknown "
-                "database) "
-                "or 1146.",
+                "database) or 1146.",
                 remedy=steps(
                     ("expand", f"release code that uses nothing of {name}"),
                     ("deploy", "wait until no node runs older code"),

@@ -25,8 +25,7 @@ def judge(subject: Select | Transaction, context: Context) -> Iterator[Finding]:
     if _LOCK.match(text):
         yield _conditional(
             "Writes of old code wait (and reads, under a WRITE lock) until the lock is given back, and fail with 1205 "
-            "after "
-            "lock_wait_timeout.",
+            "after lock_wait_timeout.",
             steps(("expand", "take the lock out: DDL takes the locks it needs by itself")),
             Condition("short-lock", "workload", "The lock is held for less time than old code's requests may wait."),
         )

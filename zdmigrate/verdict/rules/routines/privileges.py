@@ -78,8 +78,7 @@ def _changed(verb: str, node: Privilege) -> Finding:
         Verdict.CONDITIONAL,
         Phase.CONTRACT,
         f"{verb} changes an account that old code may log in with: with another password, plugin, lock or limit its "
-        "next "
-        "login fails with 1045.",
+        "next login fails with 1045.",
         remedy=steps(
             (
                 "expand",

@@ -28,8 +28,7 @@ def judge(subject: RoutineChanged, context: Context) -> Iterator[Finding]:
         condition = keeps_meaning(kind, name)
         reason = (
             f"Calls of the {kind} {name} by old code run the new body: other parameters fail with 1318, and another "
-            "result "
-            "changes what old code reads. Between DROP and CREATE they fail with 1305."
+            "result changes what old code reads. Between DROP and CREATE they fail with 1305."
         )
         line = (
             "expand",

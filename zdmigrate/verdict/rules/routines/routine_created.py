@@ -30,8 +30,8 @@ def judge(subject: RoutineCreated | CreateRoutine, context: Context) -> Iterator
             Verdict.SAFE,
             Phase.EXPAND,
             f"The event {name} runs by itself from the moment it is created (where event_scheduler is ON), beside old "
-            "code: "
-            "what it writes or deletes, old code finds changed. After a failover it runs on the new primary as well.",
+            "code: what it writes or deletes, old code finds changed. After a failover it runs on the new primary as "
+            "well.",
             remedy=steps(
                 ("expand", op_execute(f"CREATE EVENT {quoted(name)} ON SCHEDULE ... DISABLE DO ...")),
                 ("deploy", "wait until no node runs older code"),

@@ -51,8 +51,7 @@ def _dropped(kind: str, name: str) -> Finding:
         Verdict.SAFE,
         Phase.CONTRACT,
         f"A statement of old code that calls the {kind} {name} fails with 1305 ({kind.upper()} {name} does not "
-        "exist); so "
-        "does every view, trigger, generated column or routine that uses it.",
+        "exist); so does every view, trigger, generated column or routine that uses it.",
         remedy=steps(
             ("expand", f"release code that does not call {name}"),
             ("deploy", "wait until no node runs older code"),

@@ -45,8 +45,7 @@ def judge(subject: TriggerChanged, context: Context) -> Iterator[Finding]:
                 "trigger-keeps-old-meaning",
                 "code",
                 f"Whatever old code writes to {after.table}, what the new {after.name} makes of it means the same to "
-                "old "
-                "code, and never fails.",
+                "old code, and never fails.",
             ),
         ),
         new_conditions=(

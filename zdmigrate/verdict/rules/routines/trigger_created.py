@@ -59,9 +59,9 @@ def trigger_finding(rule: str, trigger: Trigger, context: Context, *, may_replac
             Verdict.SAFE,
             Verdict.SAFE,
             Phase.EXPAND,
-            f"{trigger.name} ({place(trigger)}) writes {listed(found.unseen)} alone, which old code does not read; its "
-            f"writes of {trigger.table} succeed as before as long as the trigger's own do. Drop it in the contract "
-            "step.",
+            f"{trigger.name} ({place(trigger)}) writes {listed(found.unseen)} alone, which old code does not read; "
+            f"its writes of {trigger.table} succeed as before as long as the trigger's own do. Drop it in the "
+            "contract step.",
             table=trigger.table,
             evidence=found.evidence,
         )
@@ -72,9 +72,8 @@ def trigger_finding(rule: str, trigger: Trigger, context: Context, *, may_replac
         Verdict.CONDITIONAL,
         Verdict.SAFE,
         Phase.EXPAND,
-        f"{trigger.name} ({place(trigger)}) {what}: every {trigger.event} of old code on {trigger.table} now does "
-        "that too, "
-        f"silently, and old code reads {affected} other than it wrote it"
+        f"{trigger.name} ({place(trigger)}) {what}: every {trigger.event} of old code on {trigger.table} now does that "
+        f"too, silently, and old code reads {affected} other than it wrote it"
         + (". It may also replace a trigger of that name that was never seen." if may_replace else "."),
         remedy=steps(
             (
@@ -90,8 +89,7 @@ def trigger_finding(rule: str, trigger: Trigger, context: Context, *, may_replac
                 "trigger-keeps-old-meaning",
                 "code",
                 f"Whatever old code writes to {trigger.table}, what {trigger.name} makes of it means the same to old "
-                "code, "
-                "and never fails.",
+                "code, and never fails.",
             ),
         ),
         table=trigger.table,

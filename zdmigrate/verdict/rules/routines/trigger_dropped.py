@@ -60,8 +60,7 @@ def _missed(trigger: Trigger, context: Context) -> Finding:
             Verdict.CONDITIONAL,
             Phase.CONTRACT,
             f"{trigger.name} ({place(trigger)}) {work(found)} for old code: without it the same {trigger.event} "
-            "succeeds and "
-            f"leaves {synced} as nobody expects. No error tells.",
+            f"succeeds and leaves {synced} as nobody expects. No error tells.",
             remedy=steps(
                 ("expand", f"release code that does itself what {trigger.name} does"),
                 ("deploy", "wait until no node runs older code"),
@@ -87,9 +86,8 @@ def _missed(trigger: Trigger, context: Context) -> Finding:
             f"Nothing that still runs beside old code reads {listed(found.unseen)} as kept by {trigger.name}.",
         )
         reason = (
-            f"{trigger.name} ({place(trigger)}) writes {listed(found.unseen)} alone, which old code does not read; "
-            "but from "
-            "now on its writes leave them unfilled for whoever does."
+            f"{trigger.name} ({place(trigger)}) writes {listed(found.unseen)} alone, which old code does not read; but "
+            "from now on its writes leave them unfilled for whoever does."
         )
     return Finding(
         ID,

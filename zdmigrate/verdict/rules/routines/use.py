@@ -23,8 +23,7 @@ def judge(subject: Use, context: Context) -> Iterator[Finding]:
         Verdict.CONDITIONAL,
         Phase.NEUTRAL,
         f"After USE {subject.name}, table names without a schema mean tables of {subject.name}, alembic_version "
-        "included. They "
-        "were judged as tables of the database connected to.",
+        "included. They were judged as tables of the database connected to.",
         remedy=steps(
             ("expand", f"take USE out, and write {subject.name}.<table>, or schema={subject.name!r} in op calls")
         ),

@@ -58,8 +58,7 @@ def _server(node: SetVariable, name: str, value: str) -> Finding:
             Verdict.UNSAFE,
             Phase.CONTRACT,
             f"SET {node.scope.upper()} {name} refuses the writes of old code with {_REFUSING[name]}, and stays after "
-            "the "
-            "migration.",
+            "the migration.",
             remedy=steps(
                 ("contract", f"take SET {node.scope.upper()} {name} out of the migration: it is an operator's act")
             ),
@@ -70,8 +69,7 @@ def _server(node: SetVariable, name: str, value: str) -> Finding:
         Verdict.CONDITIONAL,
         Phase.NEUTRAL,
         f"SET {node.scope.upper()} {name} outlives the migration: every connection that old code opens from now on "
-        "runs with "
-        "it (and the replicas do not).",
+        "runs with it (and the replicas do not).",
         remedy=steps(
             (
                 "expand",
@@ -95,8 +93,7 @@ def _not_logged() -> Finding:
         Verdict.CONDITIONAL,
         Phase.NEUTRAL,
         "With sql_log_bin = 0 nothing that follows reaches the replicas or a backup's binary log: after a failover "
-        "the change "
-        "is not there, and row events that need it stop replication.",
+        "the change is not there, and row events that need it stop replication.",
         remedy=steps(
             ("expand", "take SET sql_log_bin out of the migration; use `zdmigrate apply --strategy replica-first`")
         ),

@@ -33,8 +33,7 @@ def judge(subject: ViewChanged, context: Context) -> Iterator[Finding]:
         Verdict.CONDITIONAL,
         Phase.EXPAND,
         f"The view {name} is defined anew: a column of it that old code names and that is gone fails with 1054, and "
-        "rows it "
-        "no longer shows, or shows otherwise, change what old code reads. No error tells.",
+        "rows it no longer shows, or shows otherwise, change what old code reads. No error tells.",
         remedy=steps(
             (
                 "expand",

@@ -29,8 +29,7 @@ def judge(subject: ViewCreated | CreateView, context: Context) -> Iterator[Findi
     elif name in context.base.tables:
         reason = (
             f"The view {name} takes the name of a table of old code: what that loses is judged where the table goes. "
-            "Through "
-            "the view its statements run again as far as it is updatable and has the columns they name."
+            "Through the view its statements run again as far as it is updatable and has the columns they name."
         )
     yield Finding(
         ID,

@@ -27,7 +27,8 @@ def judge(subject: TableCreated | CreateTable, context: Context) -> Iterator[Fin
         return
     after = context.after.table(subject.name)
     fresh = subject.name not in context.before.tables and subject.name not in context.base.tables
-    if fresh and after is not None and not after.complete:  # CREATE TABLE ... SELECT: no difference tells of it
+    unseen = after is not None and not after.complete and not context.base.complete
+    if fresh and unseen:  # CREATE TABLE ... SELECT where the base is not fully known: no difference tells of it
         yield _created(subject.name)
 
 

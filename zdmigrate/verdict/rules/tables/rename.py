@@ -59,8 +59,8 @@ def _renamed(table: str, new_name: str, context: Context) -> Finding:
             Condition(
                 "gap-is-tolerated",
                 "workload",
-                f"No statement of old code reaches {table} between the two statements, or it is tried again: DDL is not "
-                "transactional.",
+                f"No statement of old code reaches {table} between the two statements, or it is tried again: DDL is "
+                "not transactional.",
             ),
             _updatable(table),
         )
