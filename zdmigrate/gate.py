@@ -102,7 +102,8 @@ def _of_change(revision: PlannedRevision, change: PlannedChange, fail_on: Verdic
 
 def _mixed(revision: PlannedRevision) -> str:
     def lines(phase: Phase) -> str:
-        found = [str(change.recorded.line) for change in revision.changes if change.phase is phase]
+        changes = [change for change in revision.changes if change.phase is phase and not change.fits_either_side]
+        found = [str(change.recorded.line) for change in changes]
         return ", ".join(dict.fromkeys(found))
 
     return (

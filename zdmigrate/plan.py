@@ -19,7 +19,7 @@ from zdmigrate.history.recording import RecordedHistory, RecordedRevision, Recor
 from zdmigrate.history.statements import parse_type
 from zdmigrate.verdict.cost import Cost, estimate
 from zdmigrate.verdict.evidence import OldCode
-from zdmigrate.verdict.judge import Judgement, judge, revision_phase, statement_phase
+from zdmigrate.verdict.judge import Judgement, fit_either_side, judge, revision_phase, statement_phase
 from zdmigrate.verdict.kinds import Subject, subject_of
 from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
 from zdmigrate.verdict.replication import ReplicationClass, classify
@@ -81,7 +81,12 @@ class PlannedChange:
     @property
     def phase(self) -> Phase:
         """The phase over the open findings."""
-        return statement_phase(item.phase for item in self.open_findings)
+        return statement_phase(self.open_findings)
+
+    @property
+    def fits_either_side(self) -> bool:
+        """Whether neither old nor new code notices it, so that it may run before the deploy or after it."""
+        return fit_either_side(self.open_findings)
 
     @property
     def open_conditions(self) -> tuple[Condition, ...]:
@@ -119,7 +124,7 @@ class PlannedRevision:
     @property
     def phase(self) -> Phase:
         """Its phase: MIXED when it needs both sides of a deploy."""
-        return revision_phase(change.phase for change in self.changes)
+        return revision_phase((change.phase, change.fits_either_side) for change in self.changes)
 
     @property
     def contract_declared(self) -> bool:

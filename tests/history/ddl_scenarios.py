@@ -250,7 +250,8 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
         "CREATE TABLE y (a INT, b INT)",
         "CREATE TABLE x (a INT, FOREIGN KEY (a) REFERENCES y (a))",
         "CREATE TABLE w (a INT, FOREIGN KEY (a) REFERENCES z (b))",
-        "CREATE TABLE v (a INT, FOREIGN KEY (a) REFERENCES w)",
+        "CREATE TABLE v (a INT, FOREIGN KEY (a) REFERENCES missing)",
+        "CREATE TABLE v (a INT, FOREIGN KEY (a) REFERENCES z)",
     ),
     "convert and foreign keys": (
         "CREATE TABLE p (a VARCHAR(10) PRIMARY KEY, b INT, UNIQUE (b)) CHARSET=latin1",

@@ -299,10 +299,20 @@ class Answers:
 
     def _define_functions(self, connection: sqlite3.Connection, session: SessionState) -> None:
         constants: dict[str, Value] = {
-            **{"now": FABRICATED_TIME, "sysdate": FABRICATED_TIME, "uuid": FABRICATED_UUID},
-            **{"database": DATABASE, "schema": DATABASE, "version": self.version, "row_count": 0, "found_rows": 0},
-            **{"get_lock": 1, "release_lock": 1, "connection_id": 1, "last_insert_id": self.last_insert_id},
-            **{"current_user": "root@%", "user": "root@localhost"},
+            "now": FABRICATED_TIME,
+            "sysdate": FABRICATED_TIME,
+            "uuid": FABRICATED_UUID,
+            "database": DATABASE,
+            "schema": DATABASE,
+            "version": self.version,
+            "row_count": 0,
+            "found_rows": 0,
+            "get_lock": 1,
+            "release_lock": 1,
+            "connection_id": 1,
+            "last_insert_id": self.last_insert_id,
+            "current_user": "root@%",
+            "user": "root@localhost",
         }
         for name, value in constants.items():
             connection.create_function(name, -1, _constant(value))

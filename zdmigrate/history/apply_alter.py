@@ -102,6 +102,8 @@ def settle_conditions(draft: Draft, actions: Sequence[AlterAction]) -> list[Alte
     constraints = {constraint.name.lower() for constraint in draft.foreign_keys}
     for action in actions:
         match action:
+            case AddForeignKey(inline=True) if not (draft.flavour.is_mariadb or draft.flavour.at_least(9, 0)):
+                continue
             case AddColumn(column=column, if_not_exists=True):
                 if column.name.lower() in columns:
                     continue

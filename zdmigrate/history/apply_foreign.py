@@ -153,6 +153,10 @@ def add_foreign_keys(draft: Draft, actions: Sequence[AlterAction]) -> None:
         if name.lower() in taken:
             raise _duplicate(draft, name)
         taken.add(name.lower())
+        known = in_schema_of(draft.key, constraint.ref_table) in (draft.key, *draft.catalog.tables)
+        implied = draft.flavour.at_least(9, 0) and (known or not draft.catalog.complete)
+        if not constraint.ref_columns and not draft.flavour.is_mariadb and not implied:
+            raise refused(1239, name=constraint.name or "foreign key without name")
         constraint = replace(constraint, name=name, ref_table=in_schema_of(draft.key, constraint.ref_table))
         columns = tuple(column.name for column in key_columns(draft, constraint.columns))
         draft.foreign_keys.append(_checked(draft, replace(constraint, columns=columns)))
@@ -200,10 +204,11 @@ def _checked(draft: Draft, constraint: ForeignKey) -> ForeignKey:
 
 
 def _check_parent_key(draft: Draft, constraint: ForeignKey, keys: Sequence[Key], ref: str) -> None:
-    if not supports(keys, constraint.ref_columns) and (keys or not needs_unique_parent(draft)):
+    if needs_unique_parent(draft):
+        if not supports_uniquely(keys, constraint.ref_columns):
+            raise refused(6125, name=constraint.name, table=ref)
+    elif not supports(keys, constraint.ref_columns):
         raise _unusable(draft, 1822, name=constraint.name, table=ref)
-    if needs_unique_parent(draft) and not supports_uniquely(keys, constraint.ref_columns):
-        raise refused(6125, name=constraint.name, table=ref)
 
 
 def _parent(draft: Draft, key: str) -> tuple[Table | None, Sequence[Key]]:

@@ -121,11 +121,15 @@ class SetKeyVisibility:
 
 @dataclass(frozen=True, slots=True)
 class AddForeignKey:
-    """ADD [CONSTRAINT name] FOREIGN KEY ...; `index_name` is the optional index name before the columns."""
+    """ADD [CONSTRAINT name] FOREIGN KEY ...; `index_name` is the optional index name before the columns.
+
+    `inline` says that it was written as REFERENCES inside a column definition, which MySQL before 9.0 ignores.
+    """
 
     foreign_key: ForeignKey
     index_name: str | None = None
     if_not_exists: bool = False
+    inline: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -383,8 +383,10 @@ def actions_on_unseen_table(table: str, actions: Iterable[AlterAction]) -> Itera
     """What can be said of an ALTER without the table's definition; the rest comes as UnseenTableAltered."""
     for action in actions:
         match action:
-            case AddColumn(column=column, position=position):
+            case AddColumn(column=column, position=position, keys=keys, checks=checks):
                 yield ColumnAdded(table, column, last=position is None)
+                yield from (KeyAdded(table, key) for key in keys)
+                yield from (CheckAdded(table, check) for check in checks)
             case DropColumn(name=name):
                 yield ColumnDropped(table, Column(name, UNKNOWN_TYPE))
             case RenameColumn(old=old, new=new):

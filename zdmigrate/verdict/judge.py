@@ -32,6 +32,11 @@ class Judgement:
     phase: Phase
 
     @property
+    def fits_either_side(self) -> bool:
+        """Whether neither old nor new code notices it, so that it may run before the deploy or after it."""
+        return fit_either_side(self.findings)
+
+    @property
     def conditions(self) -> tuple[Condition, ...]:
         """Conditions of the old-code verdict, each once."""
         return tuple(dict.fromkeys(condition for item in self.findings for condition in item.conditions))
@@ -56,11 +61,13 @@ def judge(
     """
     node = recorded.statement.node
     context = Context(base, recorded.before, recorded.after, old_code, target, recorded.session, node, tuple(following))
-    subjects: list[object] = [recorded, node]
-    unseen = _unseen_table(recorded, base)
-    if unseen is not None and isinstance(node, AlterTable):
-        subjects.extend(actions_on_unseen_table(node.name, node.actions))
-    elif recorded.refusal is None:
+    subjects: list[object] = [recorded]
+    if recorded.refusal is not None:
+        pass  # the server does not carry it out: only the refusal is judged
+    elif _unseen_table(recorded, base) is not None and isinstance(node, AlterTable):
+        subjects += [node, *actions_on_unseen_table(node.name, node.actions)]
+    else:
+        subjects.append(node)
         subjects.extend(differences_of(base, recorded.before, recorded.after, recorded.delta))
     by_type = _by_subject(tuple(rules))
     findings: list[Finding] = []
@@ -76,34 +83,40 @@ def judge(
         tuple(findings),
         Verdict.worst(item.old for item in findings),
         Verdict.worst(item.new for item in findings),
-        statement_phase(item.phase for item in findings),
+        statement_phase(findings),
     )
 
 
-def statement_phase(phases: Iterable[Phase]) -> Phase:
-    """The phase of one statement from those of its findings: two sides of a deploy at once make it SPLIT."""
-    kinds = set(phases) - {Phase.NEUTRAL}
-    if not kinds:
-        return Phase.NEUTRAL
-    if Phase.SPLIT in kinds or {Phase.EXPAND, Phase.CONTRACT} <= kinds:
-        return Phase.SPLIT
-    return next(phase for phase in (Phase.CONTRACT, Phase.EXPAND, Phase.MIGRATE) if phase in kinds)
+def statement_phase(findings: Iterable[Finding]) -> Phase:
+    """The phase of one statement: two sides of a deploy at once make it SPLIT."""
+    phase = _combined((item.phase, item.old is item.new is Verdict.SAFE) for item in findings)
+    return Phase.SPLIT if phase is Phase.MIXED else phase
 
 
-def revision_phase(phases: Iterable[Phase]) -> Phase:
-    """The phase of a revision from those of its statements.
+def fit_either_side(findings: Iterable[Finding]) -> bool:
+    """Whether old and new code survive all of it, so that it may run before the deploy or after it."""
+    return all(item.old is item.new is Verdict.SAFE for item in findings)
 
-    Data movement goes with the schema change beside it (an expand revision may fill what it adds, a contract
-    revision may clean what it tightens); expand and contract together make it MIXED; a SPLIT statement decides.
+
+def revision_phase(statements: Iterable[tuple[Phase, bool]]) -> Phase:
+    """The phase of a revision from (phase, fits either side) of its statements.
+
+    Data movement goes with the schema change beside it (an expand revision may fill what it adds, a contract revision
+    may clean what it tightens); expand and contract together make it MIXED; a SPLIT statement decides. What neither old
+    nor new code notices (a plain index, a drop that manifests prove safe) fits either side, so it never makes a mix.
     """
-    kinds = set(phases) - {Phase.NEUTRAL}
-    if not kinds:
-        return Phase.NEUTRAL
+    return _combined(statements)
+
+
+def _combined(parts: Iterable[tuple[Phase, bool]]) -> Phase:
+    found = [(phase, either) for phase, either in parts if phase is not Phase.NEUTRAL]
+    bound = {phase for phase, either in found if not either}
+    kinds = bound or {phase for phase, _ in found}
     if Phase.SPLIT in kinds:
         return Phase.SPLIT
-    if {Phase.EXPAND, Phase.CONTRACT} <= kinds:
+    if {Phase.EXPAND, Phase.CONTRACT} <= bound:
         return Phase.MIXED
-    return next(phase for phase in (Phase.CONTRACT, Phase.EXPAND, Phase.MIGRATE) if phase in kinds)
+    return next((phase for phase in (Phase.CONTRACT, Phase.EXPAND, Phase.MIGRATE) if phase in kinds), Phase.NEUTRAL)
 
 
 def _unjudged(kind: str) -> Finding:

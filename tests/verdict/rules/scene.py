@@ -50,7 +50,7 @@ def phase_of_revision(base: str, *revision: str) -> Phase:
     judgements = [
         judge(item, start, old_code, MYSQL, RULES, following=nodes[place + 1 :]) for place, item in enumerate(found)
     ]
-    return revision_phase(judgement.phase for judgement in judgements)
+    return revision_phase((judgement.phase, judgement.fits_either_side) for judgement in judgements)
 
 
 def rules_that_speak(base: str, *release: str, flavour: Flavour = MYSQL, complete: bool = True) -> list[str]:
