@@ -74,7 +74,7 @@ def assemble(request: Request, *, progress: Progress | None = None) -> Plan:
             history,
             [item.revision for item in pending],
             target=target,
-            deployed=deployed or (),
+            deployed=deployed or (() if deployed is None else ("base",)),
             base=base,
             manifests=_manifests(settings),
             sizes=live.sizes if live else None,
@@ -125,10 +125,14 @@ def _deployed(request: Request, scripts: Scripts, live: LiveSchema | None) -> tu
         return _heads_of(scripts, known)
     named = request.from_ or request.since
     if named is not None:
-        return scripts.resolve(*named.split(","))
+        return scripts.resolve(*_symbols(named))
     if live is not None and live.heads:
         return scripts.resolve(*live.heads)
     return None
+
+
+def _symbols(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _heads_of(scripts: Scripts, revisions: set[str]) -> tuple[str, ...]:
@@ -137,7 +141,7 @@ def _heads_of(scripts: Scripts, revisions: set[str]) -> tuple[str, ...]:
 
 
 def _pending(request: Request, scripts: Scripts, deployed: Sequence[str]) -> tuple[Revision, ...]:
-    end = scripts.resolve(*request.to.split(",")) if request.to else ()
+    end = scripts.resolve(*_symbols(request.to)) if request.to else ()
     return scripts.upgrade_path(deployed, end)
 
 

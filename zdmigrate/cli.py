@@ -26,6 +26,10 @@ _EPILOG = (
 )
 
 
+#: What a shell calls a command that Ctrl-C ended.
+_INTERRUPTED = 130
+
+
 class _Group(click.Group):
     """Ends every error we raise on purpose with one sentence on standard error and its exit code."""
 
@@ -35,6 +39,9 @@ class _Group(click.Group):
         except ZdmigrateError as error:
             click.echo(f"zdmigrate: {error}", err=True)
             ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("zdmigrate: interrupted", err=True)
+            ctx.exit(_INTERRUPTED)
 
 
 @click.group(cls=_Group, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})

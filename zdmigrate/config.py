@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from zdmigrate.errors import UsageError
 
@@ -110,6 +111,8 @@ def load_settings(config: Path | None, environ: Mapping[str, str] = os.environ) 
 def expand_variables(text: str, environ: Mapping[str, str] = os.environ) -> str:
     """`${NAME}` references replaced from the environment.
 
+    In the user and password of a URL the value is taken as it is: what would end them there is escaped.
+
     Raises:
         UsageError: naming a variable that is not set.
     """
@@ -118,7 +121,8 @@ def expand_variables(text: str, environ: Mapping[str, str] = os.environ) -> str:
         name = match[1]
         if name not in environ:
             raise UsageError(f"the environment variable {name}, which the URL refers to, is not set")
-        return environ[name]
+        inside = "://" in text[: match.start()] and "@" in text[match.end() :]
+        return quote(environ[name], safe="") if inside else environ[name]
 
     return re.sub(r"\$\{(\w+)\}", value, text)
 

@@ -54,7 +54,7 @@ def connected(url: str) -> Iterator[Connection]:
 
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise UsageError("--url is not a database URL; write mysql+pymysql://user@host:3306/database") from error
     shown = parsed.render_as_string(hide_password=True)
     if parsed.get_backend_name() not in ("mysql", "mariadb"):
@@ -67,7 +67,11 @@ def connected(url: str) -> Iterator[Connection]:
     except (NoSuchModuleError, ImportError) as error:
         raise UsageError(f"--url {shown} cannot be used: {error}") from error
     try:
-        with engine.connect() as connection:
+        try:
+            opened = engine.connect()
+        except TypeError as error:
+            raise UsageError(f"--url {shown} has an option that PyMySQL does not know: {error}") from error
+        with opened as connection:
             connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
             yield connection
     except DBAPIError as error:

@@ -15,7 +15,13 @@ from dataclasses import dataclass, field, replace
 
 from zdmigrate.flavour import Flavour
 from zdmigrate.history.catalog import Catalog, ColumnType
-from zdmigrate.history.recording import RecordedHistory, RecordedRevision, RecordedStatement, ReplayError
+from zdmigrate.history.recording import (
+    RecordedHistory,
+    RecordedRevision,
+    RecordedStatement,
+    ReplayError,
+    ReplayErrorKind,
+)
 from zdmigrate.history.statements import parse_type
 from zdmigrate.verdict.cost import Cost, estimate
 from zdmigrate.verdict.evidence import OldCode
@@ -217,8 +223,11 @@ def _plan_revision(
 ) -> PlannedRevision:
     changes = []
     nodes = tuple(statement.statement.node for statement in recorded.statements)
+    fatal = _refused_for_good(recorded)
     for place, statement in enumerate(recorded.statements, 1):
-        judgement = judge(statement, old_code.base, old_code, target, RULES, nodes[place:])
+        judgement = judge(
+            statement, old_code.base, old_code, target, RULES, nodes[place:], ends_revision=statement is fatal
+        )
         cost = estimate(statement, target, old_code.base)
         replication = classify(statement, target)
         size = sizes.get(subject_of(statement.statement.node).table or "")
@@ -233,6 +242,13 @@ def _plan_revision(
         change_id = f"{recorded.revision}:{statement.index}"
         changes.append(PlannedChange(change_id, statement, judgement, cost, replication, strategy))
     return PlannedRevision(recorded, tuple(changes))
+
+
+def _refused_for_good(recorded: RecordedRevision) -> RecordedStatement | None:
+    """The statement whose refusal by the server ended the revision, or None."""
+    if recorded.error is None or recorded.error.kind is not ReplayErrorKind.REFUSED:
+        return None
+    return next((item for item in reversed(recorded.statements) if item.refusal is not None), None)
 
 
 def with_changes(plan: Plan, changes: Mapping[str, PlannedChange]) -> Plan:

@@ -32,6 +32,7 @@ from zdmigrate.history.syntax import (
     DropKey,
     ModifyColumn,
     PartitionBy,
+    RenameTo,
     SetOptions,
     SetSystemVersioning,
 )
@@ -64,7 +65,8 @@ def alter(context: Context, key: str, table: Table, actions: Sequence[AlterActio
         check_columns_needed(draft, actions)
     rename_columns(draft)
     add_foreign_keys(draft, actions)
-    if not context.flavour.is_mariadb or lost_primary(draft):
+    renamed = any(isinstance(action, RenameTo) for action in actions)
+    if not context.flavour.is_mariadb or (lost_primary(draft) and not renamed):
         check_keys_needed(draft, kept)
     add_checks(draft, actions)
     partition(draft, actions)

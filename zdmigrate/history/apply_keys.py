@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-from zdmigrate.history.catalog import Column, Key, KeyPart
+from zdmigrate.history.catalog import Column, ColumnType, Key, KeyPart
 from zdmigrate.history.charsets import LOB_TYPES, SPATIAL_TYPES, bytes_per_character
 from zdmigrate.history.column_names import names_in
 from zdmigrate.history.draft import Draft
@@ -24,6 +24,22 @@ from zdmigrate.history.syntax import (
 
 _Supports = Callable[[Sequence[Key], Sequence[str]], bool]
 
+_SIZED_TYPES = frozenset({"char", "varchar", "binary", "varbinary"})
+_FIXED_SIZES = {
+    "tinyint": 1,
+    "year": 1,
+    "smallint": 2,
+    "mediumint": 3,
+    "date": 3,
+    "int": 4,
+    "float": 4,
+    "bigint": 8,
+    "double": 8,
+    "uuid": 16,
+    "inet6": 16,
+    "inet4": 4,
+}
+
 #: The longest key InnoDB keeps, in bytes.
 _INNODB_KEY_BYTES = 3072
 
@@ -41,7 +57,7 @@ def add_keys(draft: Draft, actions: Sequence[AlterAction]) -> None:
         if key not in wanted:
             if key.name.lower() in taken:
                 raise refused(1061, name=key.name)
-            added.append(key)
+            added.append(_fitted(draft, key) if draft.old.complete else key)
             continue
         if draft.flavour.is_mariadb:
             key = _fitted(draft, key)
@@ -159,14 +175,30 @@ def _inherited(draft: Draft, part: KeyPart) -> KeyPart | None:
     old, new = draft.old.column(part.column or ""), draft.column(part.column or "")
     if old is None or new is None:
         return None
-    if new.type.name not in ("char", "varchar", "binary", "varbinary") or not new.type.args:
-        if new.type.name != old.type.name:
+    size, most = part.length or _key_size(old.type), _key_size(new.type)
+    if new.type.name in LOB_TYPES:
+        return replace(part, length=size)
+    if new.type.name in _SIZED_TYPES:
+        if size > most:
             raise refused(1089)
-        return part
-    size = part.length or (old.type.args[0] if old.type.args else 0)
-    if size > new.type.args[0]:
+        return replace(part, length=size if size < most else None)
+    if size != most:
         raise refused(1089)
-    return replace(part, length=size if size < new.type.args[0] else None)
+    return replace(part, length=None)
+
+
+def _key_size(column_type: ColumnType) -> int:
+    """Length of a whole column in a key: characters of a string, bytes of anything else."""
+    digits = column_type.args[0] if column_type.args else 0
+    match column_type.name:
+        case "char" | "varchar" | "binary" | "varbinary":
+            return digits
+        case "datetime" | "timestamp" | "time":
+            return {"datetime": 5, "timestamp": 4, "time": 3}[column_type.name] + (digits + 1) // 2
+        case "enum":
+            return 1 if len(column_type.members) < 256 else 2
+        case name:
+            return _FIXED_SIZES.get(name, 0)
 
 
 def _fitted_part(draft: Draft, part: KeyPart) -> KeyPart:
@@ -174,7 +206,7 @@ def _fitted_part(draft: Draft, part: KeyPart) -> KeyPart:
     column = draft.column(part.column or "")
     if part.length is None or column is None or column.type.name == "unknown":
         return part
-    sized = column.type.name in ("char", "varchar", "binary", "varbinary")
+    sized = column.type.name in _SIZED_TYPES
     if sized and column.type.args and part.length >= column.type.args[0]:
         return replace(part, length=None)
     if not sized and column.type.name not in LOB_TYPES and column.type.name not in SPATIAL_TYPES:

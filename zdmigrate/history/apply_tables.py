@@ -100,7 +100,8 @@ def alter_table(context: Context, node: AlterTable) -> Catalog:
     if target == node.name:
         return catalog
     # Where MariaDB copies the table to its new name, the foreign keys of others go on naming the old one.
-    follow = not (context.flavour.is_mariadb and copies(context.flavour, table, after))
+    added = len(after.foreign_keys) > len(table.foreign_keys) and context.session.foreign_key_checks
+    follow = not (context.flavour.is_mariadb and (added or copies(context.flavour, table, after)))
     return rename_one(replace(context, catalog=catalog), node.name, target, follow=follow)
 
 
@@ -129,7 +130,7 @@ def rename_one(context: Context, old: str, new: str, *, follow: bool = True) -> 
         replace(
             constraint,
             name=renamed(was, now, constraint.name),
-            ref_table=new if constraint.ref_table == old else constraint.ref_table,
+            ref_table=new if constraint.ref_table == old and follow else constraint.ref_table,
         )
         for constraint in table.foreign_keys
     )
@@ -139,7 +140,7 @@ def rename_one(context: Context, old: str, new: str, *, follow: bool = True) -> 
         checks = tuple(replace(check, name=renamed(was, now, check.name)) for check in checks)
     moved = replace(table, name=new, foreign_keys=constraints, checks=checks)
     catalog = catalog.without("tables", [old]).put(new, moved)
-    for child in {child for child, _ in catalog.references_to(old)} if follow else ():
+    for child in {child for child, _ in catalog.references_to(old)} if follow else set[str]():
         other = catalog.tables[child]
         pointed = tuple(
             replace(constraint, ref_table=new) if constraint.ref_table == old else constraint

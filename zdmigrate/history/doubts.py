@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -57,7 +56,7 @@ def doubt(outcome: Outcome, path: str) -> ReplayError | None:
             )
     for one in outcome.passes:
         if one.notes or any(item.inert for item in one.statements):
-            return _stand_in_error(one.notes, outcome, path)
+            return _stand_in_error(one.notes, path)
     for one in outcome.passes:
         # "Create it unless it is there": judged as if it were not, which is the longer list.
         nodes = [item.statement.node for item in one.statements]
@@ -97,7 +96,7 @@ def put_down_to(outcome: Outcome, path: str, catalog: Catalog, stood_in: Sequenc
             or MARK in error.message
             or "StandIn" in error.message
         ):
-            found = _stand_in_error(one.notes, outcome, path)
+            found = _stand_in_error(one.notes, path)
             return replace(found, message=f"{found.message} (it ended with: {error.message})")
     if stood_in and error.kind is ReplayErrorKind.RAISED:
         return replace(
@@ -113,7 +112,7 @@ def put_down_to(outcome: Outcome, path: str, catalog: Catalog, stood_in: Sequenc
     return error
 
 
-def _stand_in_error(notes: tuple[Note, ...], outcome: Outcome, path: str) -> ReplayError:
+def _stand_in_error(notes: tuple[Note, ...], path: str) -> ReplayError:
     own = next((note for note in notes if note.name.startswith("argument.")), None)
     if own is not None:
         name = own.name.split(".")[1].rstrip("()[]")
@@ -123,13 +122,9 @@ def _stand_in_error(notes: tuple[Note, ...], outcome: Outcome, path: str) -> Rep
             path,
             own.line,
         )
+    module, line, use = "a stand-in", 0, "it uses it"
     if notes:
         module, line, use = notes[0].name.partition(".")[0], notes[0].line, f"it {notes[0]}"
-    else:
-        inert = next((item for item in outcome.statements if item.inert), None)
-        marked = re.search(rf"{MARK}(\w+)", inert.statement.sql) if inert is not None else None
-        module, line = marked[1] if marked else "a module", inert.line if inert is not None else 0
-        use = f"{inert.source} gets a value from it" if inert is not None else "it uses it"
     return ReplayError(
         ReplayErrorKind.IMPORT_FAILED,
         f"what it sends depends on {module}, which cannot be imported here ({use}); "

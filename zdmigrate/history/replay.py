@@ -6,15 +6,17 @@ What both passes send is certain; what only one sends is `data_dependent`. See D
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from sqlalchemy import MetaData
 
 from zdmigrate.flavour import DEFAULT_TARGET, Flavour
 from zdmigrate.history.catalog import Catalog
+from zdmigrate.history.charsets import empty_catalog
 from zdmigrate.history.doubts import Outcome, doubt, leaves_doubt, put_down_to, stuck
 from zdmigrate.history.fabricated import Fabrication
 from zdmigrate.history.failures import raised_on_purpose, wants_a_row
@@ -34,6 +36,8 @@ _TEXTS = ("1", "{}", "[]", "2020-01-01 00:00:00", None)
 #: How many guards (`if rows: raise`) of one revision are stepped over to see what comes after them.
 _GUARDS = 5
 
+_NUMBER = re.compile(r"\d+")
+
 Progress = Callable[[int, int], None]
 
 
@@ -42,7 +46,8 @@ class ReplayOptions:
     """How a history is replayed.
 
     Attributes:
-        base: the schema it starts from.
+        base: the schema it starts from; None is an empty one. A history that turns out to need tables which an empty
+            schema does not have is replayed with the empty schema taken for one that is not fully known.
         imports: modules to import first (plugins that register operations).
         stub_imports: replace modules that cannot be found by stand-ins.
         revision_timeout: seconds one revision may take.
@@ -51,13 +56,18 @@ class ReplayOptions:
     """
 
     flavour: Flavour = DEFAULT_TARGET
-    base: Catalog = field(default_factory=Catalog)
+    base: Catalog | None = None
     imports: tuple[str, ...] = ()
     stub_imports: bool = False
     revision_timeout: float = 20.0
     metadata: MetaData | None = None
     x_arguments: tuple[str, ...] = ()
     version_table: str = "alembic_version"
+
+    @property
+    def start(self) -> Catalog:
+        """The schema a replay starts from."""
+        return self.base if self.base is not None else empty_catalog(self.flavour)
 
 
 def replay(
@@ -75,7 +85,7 @@ def replay(
         UsageError: when a module in `options.imports` cannot be imported.
     """
     chosen = list(scripts) if only is None else [scripts.get(revision) for revision in only]
-    base = options.base
+    base = options.start
     with _player(scripts, options) as player:
         try:
             recorded = list(player.play_all(chosen, base, progress))
@@ -90,7 +100,7 @@ def replay_downgrade(
 ) -> RecordedRevision:
     """Replay downgrade() of one revision from the catalog its upgrade left (`before`, default `options.base`)."""
     with _player(scripts, options) as player:
-        catalog = options.base if before is None else before
+        catalog = options.start if before is None else before
         return player.record(scripts.get(revision), "downgrade", catalog, SessionState())[0]
 
 
@@ -113,12 +123,13 @@ class _player:  # noqa: N801  # used as a function: a context manager
         self._options = options
         self._open = open_stage(
             scripts,
-            server=lambda notebook: Server(options.flavour, options.base, notebook),
+            server=lambda notebook: Server(options.flavour, options.start, notebook),
             imports=options.imports,
             stub_imports=options.stub_imports,
             metadata=options.metadata,
             x_arguments=options.x_arguments,
             version_table=options.version_table,
+            limit=options.revision_timeout,
         )
 
     def __enter__(self) -> _Player:
@@ -138,7 +149,7 @@ class _Player:
     def __init__(self, stage: Stage, options: ReplayOptions) -> None:
         self._stage = stage
         self._options = options
-        self._seen: set[str] = set(options.base.tables)
+        self._seen: set[str] = set(options.start.tables)
 
     def play_all(
         self, chosen: Sequence[Revision], base: Catalog, progress: Progress | None
@@ -157,7 +168,7 @@ class _Player:
             catalog = made.after
         if progress is not None:
             progress(len(chosen), len(chosen))
-        if base.complete and self._stage.server.answers.absent - self._seen:
+        if base.complete and not base.tables and self._stage.server.answers.absent - self._seen:
             raise _BaseNotEmptyError
 
     def record(
@@ -198,12 +209,8 @@ class _Player:
             return self._stage.play(revision, direction, catalog, session, fabrication, left)
 
         empty = play(Fabrication())
-        if (
-            empty.missing is not None
-            and catalog.complete
-            and direction == "upgrade"
-            and empty.missing not in self._seen
-        ):
+        unheard_of = empty.missing is not None and empty.missing not in self._seen
+        if unheard_of and catalog.complete and direction == "upgrade" and not self._options.start.tables:
             raise _BaseNotEmptyError
         self._seen.update(key for one in empty.statements for key in one.after.tables)
         outcome = Outcome(list(empty.statements), empty.after, empty.session, empty.error, (empty,))
@@ -252,7 +259,7 @@ def _with_rows(play: Callable[[Fabrication], Pass], path: str) -> list[Pass]:
 
 def _merge(outcome: Outcome, other: Pass) -> None:
     """Put the statements only one side has where they belong, marked; what both have stays as it was recorded."""
-    mine, theirs = outcome.statements, list(_collapsed(other.statements))
+    mine, theirs = outcome.statements, other.statements
     merged: list[RecordedStatement] = []
     matcher = SequenceMatcher(None, [_text(item) for item in mine], [_text(item) for item in theirs], autojunk=False)
     stopped = other.raised is not None
@@ -262,7 +269,9 @@ def _merge(outcome: Outcome, other: Pass) -> None:
             continue
         ended = stopped and other_last == len(theirs) and other_first == other_last
         merged += mine[first:last] if ended else [replace(item, data_dependent=True) for item in mine[first:last]]
-        merged += [replace(item, data_dependent=True) for item in theirs[other_first:other_last]]
+        for item in theirs[other_first:other_last]:
+            if not _repeats(item, merged):
+                merged.append(replace(item, data_dependent=True))
         outcome.data_dependent = True
     outcome.statements = merged
 
@@ -271,11 +280,8 @@ def _text(item: RecordedStatement) -> str:
     return item.statement.sql
 
 
-def _collapsed(statements: Iterable[RecordedStatement]) -> Iterator[RecordedStatement]:
-    """Without immediate repetitions of DML: a loop over batches sends the same text until nothing is left."""
-    previous: tuple[str, int] | None = None
-    for item in statements:
-        current = (item.statement.sql, item.line)
-        if current != previous or item.delta.changes:
-            yield item
-        previous = current
+def _repeats(item: RecordedStatement, merged: Sequence[RecordedStatement]) -> bool:
+    """Whether a statement is the next round of the DML before it: loops over batches change numbers only."""
+    if not merged or item.delta.changes or item.line != merged[-1].line:
+        return False
+    return _NUMBER.sub("?", _text(item)) == _NUMBER.sub("?", _text(merged[-1]))

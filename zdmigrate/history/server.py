@@ -27,6 +27,7 @@ from zdmigrate.history.syntax import Delete, Insert, Select, SetVariable, Statem
 from zdmigrate.history.touched import check_names, touched
 
 _FIRST_WORD = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|#[^\n]*(?:\n|$)|/\*(?!!).*?\*/|\()*(\w+)", re.S)
+_MARKED = re.compile(rf"{MARK}\w+")
 _EXISTS = re.compile(r"\s*SELECT\s+(?:NOT\s+)?EXISTS\s*\(", re.I)
 _LIBRARIES = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 _NOBODYS = (*_LIBRARIES, str(Path(__file__).parent), "<")
@@ -50,7 +51,7 @@ class Origin:
     source: str
     path: str
     line: int
-    inert: bool = False
+    inert: str = ""
 
 
 class Server:
@@ -193,22 +194,33 @@ class Server:
                 delta=Delta() if after is before else difference(before, after),
                 session=self.session,
                 data_dependent=carries_fabrication(statement.sql),
-                inert=tainted or origin.inert or MARK in statement.sql,
+                inert=self._inert(statement.sql, origin) or tainted,
                 refusal=Refusal(refusal.errno, refusal.message) if refusal is not None else None,
                 touched=touched(statement.node),
             )
         )
 
+    def _inert(self, sql: str, origin: Origin) -> bool:
+        """Whether a stand-in had a say in a statement: in its text, its sender, or anything decided before it."""
+        if self.notebook is None:
+            return False
+        if origin.inert:
+            self.notebook.note_text(origin.inert, origin.line)
+        texts = _MARKED.findall(sql)
+        for text in texts:
+            self.notebook.note_text(self.notebook.texts.get(text, text), origin.line)
+        return bool(origin.inert or texts or self.notebook.decided)
+
     def locate(self) -> Origin:
         """Where the statement under way comes from: the innermost frame in the revision's file, else in no library."""
-        decorated = self.notebook.decorated if self.notebook is not None else ()
+        decorated = self.notebook.decorated if self.notebook is not None else {}
         found: tuple[str, int] | None = None
         fallback: tuple[str, int] | None = None
-        inert = False
+        inert = ""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             filename = frame.f_code.co_filename
-            inert = inert or frame.f_code in decorated
+            inert = inert or decorated.get(frame.f_code, "")
             if found is None and filename == self.path:
                 found = (filename, frame.f_lineno)
             elif fallback is None and not filename.startswith(_NOBODYS):

@@ -78,6 +78,7 @@ class Stage:
     metadata: MetaData | None
     x_arguments: Sequence[str]
     version_table: str
+    limit: float
     engine: Any = None
     _environment: Any = None
     _contexts: contextlib.ExitStack | None = None
@@ -118,10 +119,10 @@ class Stage:
                 self._leave()
         error = None
         if raised is not None:
-            error = explain(raised, path, attempts=self.attempts, selects=server.selects, seconds=seconds)
+            error = explain(raised, path, attempts=self.attempts, selects=server.selects, seconds=self.limit)
             error = self._first_import(raised, error)
         elif self.attempts.connections:
-            error = explain(RuntimeError(), path, attempts=self.attempts, selects=0, seconds=seconds)
+            error = explain(RuntimeError(), path, attempts=self.attempts, selects=0, seconds=self.limit)
         return Pass(
             statements=tuple(server.sent),
             after=server.catalog,
@@ -237,6 +238,7 @@ def open_stage(
     metadata: MetaData | None = None,
     x_arguments: Sequence[str] = (),
     version_table: str = "alembic_version",
+    limit: float = 20.0,
 ) -> Iterator[Stage]:
     """A stage; whatever the revisions did to the process is undone when it closes.
 
@@ -250,7 +252,7 @@ def open_stage(
         _import_plugins(imports)
         made = server(notebook)
         made.answers.version_table = version_table
-        stage = Stage(scripts, made, attempts, notebook, metadata, x_arguments, version_table)
+        stage = Stage(scripts, made, attempts, notebook, metadata, x_arguments, version_table, limit)
         stage.engine = make_engine(made)
         stack.enter_context(watched_operations(made))
         arguments = scripts.config.cmd_opts

@@ -20,7 +20,8 @@ _MAPPED = {"__tablename__", "__table__", "__mapper__", "__table_args__"}
 class Book(Protocol):
     """Where uses are noted."""
 
-    decorated: set[Any]
+    decorated: dict[Any, str]
+    texts: dict[str, str]
 
     def note(self, name: str, use: str) -> None:
         """A stand-in was used."""
@@ -99,7 +100,7 @@ class StandIn:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         decorates = len(args) == 1 and not kwargs
         if decorates and isinstance(args[0], FunctionType):
-            self.__dict__["_zd_book"].decorated.add(args[0].__code__)
+            self.__dict__["_zd_book"].decorated[args[0].__code__] = self.__dict__["_zd_name"]
             return args[0]
         if decorates and isinstance(args[0], (type, staticmethod, classmethod, property)):
             return args[0]
@@ -116,7 +117,9 @@ class StandIn:
         return (type(short, (_Base,), body),) if plain else (_Meta(short, (_Base,), body),)
 
     def __repr__(self) -> str:
-        return MARK + re.sub(r"\W+", "_", self.__dict__["_zd_name"]).strip("_")
+        text = MARK + re.sub(r"\W+", "_", self.__dict__["_zd_name"]).strip("_")
+        self.__dict__["_zd_book"].texts[text] = self.__dict__["_zd_name"]
+        return text
 
     __str__ = __repr__
 

@@ -52,14 +52,16 @@ class Notebook:
         watching: the revision file being run, or None while nothing is to be noted.
         calling: True while upgrade() runs, False while the file is only being loaded.
         notes: uses since the last `watch`.
-        decorated: code of functions a stand-in has "decorated": what they do may be changed by the real one.
+        decorated: code of functions a stand-in has "decorated", which the real one may change, and its name.
+        texts: the text a stand-in was turned into, and its name.
         broken: app modules that failed half-way, with the error.
     """
 
     watching: str | None = None
     calling: bool = False
     notes: list[Note] = field(default_factory=list)
-    decorated: set[CodeType] = field(default_factory=set)
+    decorated: dict[CodeType, str] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
     served: set[str] = field(default_factory=set)
     importers: set[str] = field(default_factory=set)
@@ -72,6 +74,15 @@ class Notebook:
         """The notes so far; the notebook is empty afterwards and watches nothing."""
         notes, self.notes, self.watching = self.notes, [], None
         return notes
+
+    @property
+    def decided(self) -> bool:
+        """Whether a stand-in has decided what the revision does, and not only been written into a statement."""
+        return any(note.use != "sends" for note in self.notes)
+
+    def note_text(self, name: str, line: int) -> None:
+        """A statement carries a stand-in."""
+        self.notes.append(Note(name, "sends", line))
 
     def note(self, name: str, use: str) -> None:
         """A stand-in was used; the frame tells whether that matters."""

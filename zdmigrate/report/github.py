@@ -5,6 +5,7 @@ from __future__ import annotations
 from zdmigrate.gate import GateResult
 from zdmigrate.plan import Plan
 from zdmigrate.report import wording
+from zdmigrate.report.paths import shown
 from zdmigrate.waivers import WaiverProblem
 
 
@@ -33,7 +34,7 @@ def render(plan: Plan, gate: GateResult, problems: tuple[WaiverProblem, ...] = (
 def _command(level: str, message: str, path: str, line: int, title: str) -> str:
     properties = [f"title={_property(title)}"]
     if path:
-        properties.insert(0, f"file={_property(path)}")
+        properties.insert(0, f"file={_property(shown(path))}")
     if line:
         properties.insert(1, f"line={line}")
     return f"::{level} {','.join(properties)}::{_data(message)}"

@@ -8,6 +8,7 @@ import msgspec
 
 from zdmigrate.gate import GateResult
 from zdmigrate.plan import Plan, PlannedChange, PlannedRevision
+from zdmigrate.report.paths import shown
 from zdmigrate.verdict.model import Condition, Finding, Phase
 from zdmigrate.waivers import WaiverProblem
 
@@ -40,7 +41,7 @@ def document(plan: Plan, gate: GateResult | None = None, problems: tuple[WaiverP
                     "kind": item.kind,
                     "revision": item.revision,
                     "change": item.change.id if item.change else None,
-                    "path": item.path,
+                    "path": shown(item.path),
                     "line": item.line,
                     "message": item.message,
                 }
@@ -48,7 +49,8 @@ def document(plan: Plan, gate: GateResult | None = None, problems: tuple[WaiverP
             ],
         }
         result["waivers"] = [
-            {"message": item.message, "path": item.path, "line": item.line, "fails": item.fails} for item in problems
+            {"message": item.message, "path": shown(item.path), "line": item.line, "fails": item.fails}
+            for item in problems
         ]
     return result
 
@@ -61,7 +63,7 @@ def _revision(revision: PlannedRevision) -> dict[str, Any]:
         "down_revision": down[0] if len(down) == 1 else (list(down) or None),
         "depends_on": list(recorded.depends_on),
         "branch_labels": list(recorded.branch_labels),
-        "path": recorded.path,
+        "path": shown(recorded.path),
         "message": recorded.message,
         "phase": revision.phase.value,
         "declared": recorded.declared,
@@ -79,7 +81,7 @@ def _error(revision: PlannedRevision) -> dict[str, Any] | None:
     return {
         "kind": error.kind.value,
         "message": error.message,
-        "path": error.path,
+        "path": shown(error.path),
         "line": error.line,
         "waived": revision.error_waived,
     }
@@ -92,7 +94,7 @@ def _change(change: PlannedChange) -> dict[str, Any]:
     return {
         "index": change.recorded.index,
         "line": change.recorded.line,
-        "path": change.recorded.path,
+        "path": shown(change.recorded.path),
         "source": change.recorded.source,
         "sql": change.recorded.statement.sql,
         "id": change.id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from zdmigrate.gate import GateResult
 from zdmigrate.plan import Plan, PlannedChange, PlannedRevision
 from zdmigrate.report import wording
+from zdmigrate.report.paths import shown
 from zdmigrate.verdict.model import Phase, Verdict
 from zdmigrate.waivers import WaiverProblem
 
@@ -40,7 +41,7 @@ def render(plan: Plan, gate: GateResult | None = None, problems: tuple[WaiverPro
         for change in revision.changes:
             if change.verdict is not Verdict.SAFE or change.phase is Phase.SPLIT:
                 lines += _details(revision, change)
-    lines.extend(f"- `{item.path}:{item.line}` {_escape(item.message)}" for item in problems)
+    lines.extend(f"- `{shown(item.path)}:{item.line}` {_escape(item.message)}" for item in problems)
     lines += ["", _escape(wording.next_step(plan, gate))]
     return "\n".join(lines) + "\n"
 

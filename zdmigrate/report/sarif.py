@@ -6,7 +6,6 @@ Source: OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +13,7 @@ import msgspec
 from zdmigrate import __version__
 from zdmigrate.gate import GateResult
 from zdmigrate.plan import Plan, PlannedChange
+from zdmigrate.report.paths import shown, uri
 from zdmigrate.verdict.model import Finding, Verdict
 from zdmigrate.verdict.rules import RULES
 from zdmigrate.waivers import UNREPLAYABLE, WaiverProblem
@@ -89,10 +89,10 @@ def _result(change: PlannedChange, finding: Finding) -> dict[str, Any]:
 def _located(
     rule: str, level: str, message: str, path: str, line: int, suppressed: str | None = None
 ) -> dict[str, Any]:
-    location: dict[str, Any] = {"artifactLocation": {"uri": Path(path).as_posix()}}
+    location: dict[str, Any] = {"artifactLocation": {"uri": uri(path)}}
     if line:
         location["region"] = {"startLine": line}
-    fingerprint = hashlib.sha256(f"{rule}\0{path}\0{message}".encode()).hexdigest()
+    fingerprint = hashlib.sha256(f"{rule}\0{shown(path)}\0{message}".encode()).hexdigest()
     result: dict[str, Any] = {
         "ruleId": rule,
         "level": level,

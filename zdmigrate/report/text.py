@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from zdmigrate.gate import GateResult
 from zdmigrate.plan import Plan, PlannedChange, PlannedRevision
 from zdmigrate.report import wording
+from zdmigrate.report.paths import shown as shown_path
 from zdmigrate.verdict.model import Finding, Phase, Verdict
 from zdmigrate.waivers import WaiverProblem
 
@@ -35,20 +35,27 @@ def print_gate(console: Console, plan: Plan, gate: GateResult, problems: tuple[W
     _print_head(console, plan)
     by_id = {revision.revision: revision for revision in plan.revisions}
     shown: set[str] = set()
+    shown_changes: set[str] = set()
+    told = {item.revision for item in gate.obstacles if item.kind == "unknown" and item.change is None}
     for obstacle in gate.obstacles:
         revision = by_id.get(obstacle.revision)
         if revision is not None and obstacle.revision not in shown:
             shown.add(obstacle.revision)
-            _print_revision(console, revision)
-        place = f"{obstacle.path}:{obstacle.line}" if obstacle.line else obstacle.path
+            _print_revision(console, revision, error=revision.revision not in told)
+        if obstacle.change is not None and obstacle.change.id in shown_changes:
+            continue
+        place = shown_path(obstacle.path) + (f":{obstacle.line}" if obstacle.line else "")
         console.print(Text.assemble(("  ", ""), (place, "dim")), soft_wrap=True)
         if obstacle.change is not None:
+            shown_changes.add(obstacle.change.id)
             _print_change(console, obstacle.change, remedies=True)
         else:
-            console.print(Padding(Text(obstacle.message), (0, 0, 0, 6)))
+            _print_indented(console, obstacle.message, 6)
     for problem in problems:
         if not any(item.kind == "waiver" and item.message == problem.message for item in gate.obstacles):
-            console.print(Text.assemble(("note ", "yellow"), f"{problem.path}:{problem.line} {problem.message}"))
+            console.print(
+                Text.assemble(("note ", "yellow"), f"{shown_path(problem.path)}:{problem.line} {problem.message}")
+            )
     _print_tail(console, plan, gate)
 
 
@@ -58,7 +65,7 @@ def _print_head(console: Console, plan: Plan) -> None:
         console.print(Text.assemble(("note ", "yellow"), warning))
 
 
-def _print_revision(console: Console, revision: PlannedRevision) -> None:
+def _print_revision(console: Console, revision: PlannedRevision, *, error: bool = True) -> None:
     declared = " (declared)" if revision.contract_declared else ""
     console.print()
     console.print(
@@ -71,11 +78,9 @@ def _print_revision(console: Console, revision: PlannedRevision) -> None:
         ),
         soft_wrap=True,
     )
-    if revision.error is not None:
+    if error and revision.error is not None:
         line = f" (line {revision.error.line})" if revision.error.line else ""
-        console.print(
-            Padding(Text(f"cannot be replayed{line}: {revision.error.message}", style="magenta"), (0, 0, 0, 6))
-        )
+        _print_indented(console, f"cannot be replayed{line}: {revision.error.message}", 6, "magenta")
 
 
 def _print_change(console: Console, change: PlannedChange, *, remedies: bool) -> None:
@@ -97,21 +102,31 @@ def _print_change(console: Console, change: PlannedChange, *, remedies: bool) ->
         (" · ".join(details), "dim"),
         (f"  {rules}" if rules else "", "bold"),
     )
+    line.rstrip()
     console.print(line, soft_wrap=True)
     if change.verdict is not Verdict.SAFE or change.phase is Phase.SPLIT:
         for finding in _worth_saying(change):
-            console.print(Padding(Text(finding.reason), (0, 0, 0, 6)))
+            _print_indented(console, finding.reason, 6)
             for condition in finding.conditions:
                 proof = change.proofs.get(condition.name)
                 state = f" [{proof.text}]" if proof else ""
-                console.print(Padding(Text(f"if {condition.text}{state}", style="yellow"), (0, 0, 0, 8)))
+                _print_indented(console, f"if {condition.text}{state}", 8, "yellow")
             if remedies and finding.remedy:
-                console.print(Padding(Text(finding.remedy, style="cyan"), (0, 0, 0, 8)))
+                _print_indented(console, finding.remedy, 8, "cyan")
     for finding in change.open_findings:
         if finding.evidence and finding.old is Verdict.SAFE:
-            console.print(Padding(Text(f"proved: {finding.evidence}", style="green"), (0, 0, 0, 6)))
+            _print_indented(console, f"proved: {finding.evidence}", 6, "green")
     for rule, reason in change.waivers.items():
-        console.print(Padding(Text(f"waived {rule}: {reason}", style="dim"), (0, 0, 0, 6)))
+        _print_indented(console, f"waived {rule}: {reason}", 6, "dim")
+
+
+def _print_indented(console: Console, text: str, indent: int, style: str = "") -> None:
+    """Every line of the text, wrapped to the console and indented, with no blanks at its end."""
+    margin = " " * indent
+    for line in text.splitlines():
+        for part in Text(line).wrap(console, max(console.width - indent, 20)):
+            part.rstrip()
+            console.print(Text.assemble(margin, (part.plain, style)), soft_wrap=True)
 
 
 def _worth_saying(change: PlannedChange) -> list[Finding]:

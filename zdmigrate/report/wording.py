@@ -86,6 +86,10 @@ def next_step(plan: Plan, gate: GateResult | None) -> str:
     worst = Verdict.worst(revision.verdict for revision in plan.revisions)
     if not plan.deployed:
         return "Tell which revision is deployed with --from REV to judge what is pending as one release."
+    both = sum(phase in (Phase.MIXED, Phase.SPLIT) for phase in phases)
+    if both:
+        needs = "needs" if both == 1 else "need"
+        return f"{plural(both, 'revision')} {needs} both sides of a deploy: `zdmigrate check` says how to split."
     before = sum(phase in (Phase.EXPAND, Phase.MIGRATE) for phase in phases)
     after = sum(phase is Phase.CONTRACT for phase in phases)
     steps = []
@@ -94,5 +98,8 @@ def next_step(plan: Plan, gate: GateResult | None) -> str:
     if after:
         steps.append(f"{plural(after, 'revision')} after the last old node is gone")
     sentence = (" and ".join(steps) or "no revision depends on the deploy") + "."
-    conditional = " Check the conditions first." if worst is Verdict.CONDITIONAL else ""
-    return sentence[0].upper() + sentence[1:] + conditional
+    first = {
+        Verdict.CONDITIONAL: " Check the conditions first.",
+        Verdict.UNKNOWN: " Settle what is unknown first.",
+    }.get(worst, "")
+    return sentence[0].upper() + sentence[1:] + first

@@ -54,13 +54,16 @@ def judge(
     target: Flavour,
     rules: Sequence[Rule],
     following: Sequence[object] = (),
+    *,
+    ends_revision: bool = False,
 ) -> Judgement:
     """Judge one statement for code written for `base`; `following` are the nodes the same revision sends after it.
 
     The subjects are the statement's own node and every difference it makes; each rule sees those it is `on`.
     """
     node = recorded.statement.node
-    context = Context(base, recorded.before, recorded.after, old_code, target, recorded.session, node, tuple(following))
+    around = (base, recorded.before, recorded.after, old_code, target, recorded.session)
+    context = Context(*around, node, tuple(following), ends_revision)
     subjects: list[object] = [recorded]
     if recorded.refusal is not None:
         pass  # the server does not carry it out: only the refusal is judged

@@ -27,6 +27,7 @@ class Context:
         session: session settings in force.
         node: the statement's tree.
         following: the trees of the statements that the same revision sends after it.
+        ends_revision: the server's refusal of the statement ended the revision: nothing caught it.
     """
 
     base: Catalog
@@ -37,6 +38,7 @@ class Context:
     session: SessionState
     node: object
     following: tuple[object, ...] = ()
+    ends_revision: bool = False
 
 
 @dataclass(frozen=True, slots=True)

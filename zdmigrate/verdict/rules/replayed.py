@@ -53,6 +53,22 @@ def _inert(recorded: RecordedStatement, context: Context) -> Iterator[Finding]:
 def _refused(recorded: RecordedStatement, context: Context) -> Iterator[Finding]:
     if recorded.refusal is None:
         return
+    if context.ends_revision:
+        yield Finding(
+            rule="ZD912",
+            old=Verdict.UNKNOWN,
+            new=Verdict.UNKNOWN,
+            phase=Phase.NEUTRAL,
+            reason=(
+                f"the server refuses this statement (error {recorded.refusal.errno}: {recorded.refusal.message}) and "
+                "nothing catches that: the revision stops here, and what comes after it could not be judged"
+            ),
+            remedy=(
+                "If the schema it runs on is not the one assumed here, give that (--url, --schema or --metadata); "
+                "else the revision is wrong: correct the statement."
+            ),
+        )
+        return
     yield Finding(
         rule="ZD912",
         old=Verdict.SAFE,

@@ -1,0 +1,1 @@
+"""What scripts/real_histories.py is made of. Not part of the packages."""

@@ -1,0 +1,77 @@
+"""The real histories, and where each app keeps what we need of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Project:
+    """One app.
+
+    Attributes:
+        scripts: folder of its Alembic scripts below site-packages.
+        metadata: `module:object` of every MetaData its `create_all` makes before the history begins.
+        setup: module of `setups` imported first, where revisions read what the app sets up before it migrates.
+        environment: variables its own set-up wants.
+        branches: the revisions are in sub-folders of `versions`.
+    """
+
+    name: str
+    version: str
+    scripts: str
+    metadata: tuple[str, ...] = ()
+    setup: str = ""
+    branches: bool = False
+    extra: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def requirement(self) -> str:
+        """What pip is asked for."""
+        return f"{self.name}=={self.version}"
+
+    def locations(self, root: Path) -> tuple[Path, tuple[Path, ...]]:
+        """The script location below `root`, and the version locations where there are several."""
+        folder = root / self.scripts
+        if not self.branches:
+            return folder, ()
+        return folder, tuple(sorted({file.parent for file in (folder / "versions").rglob("*.py")}))
+
+
+PROJECTS = (
+    Project(
+        "mlflow",
+        "3.17.2",
+        "mlflow/store/db_migrations",
+        metadata=("mlflow.store.tracking.dbmodels.initial_models:Base.metadata",),
+    ),
+    Project(
+        "apache-airflow-core",
+        "3.3.2",
+        "airflow/migrations",
+        # Never connected to: Airflow chooses the collation of its ids by it.
+        environment=(("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "mysql+pymysql://airflow@localhost/airflow"),),
+    ),
+    Project(
+        "apache-superset",
+        "6.1.0",
+        "superset/migrations",
+        metadata=("flask_appbuilder.security.sqla.models:Model.metadata",),
+        setup="superset",
+        environment=(("SUPERSET_SECRET_KEY", "only-for-reading-migrations-0123456789"),),
+    ),
+    Project("keystone", "30.0.0", "keystone/common/sql/migrations", branches=True, setup="keystone"),
+    Project("neutron", "29.0.0", "neutron/db/migration/alembic_migrations", branches=True),
+    Project(
+        "dagster",
+        "1.13.28",
+        "dagster/_core/storage/alembic",
+        metadata=(
+            "dagster._core.storage.runs.schema:RunStorageSqlMetadata",
+            "dagster._core.storage.event_log.schema:SqlEventLogStorageMetadata",
+            "dagster._core.storage.schedules.schema:ScheduleStorageSqlMetadata",
+        ),
+    ),
+)

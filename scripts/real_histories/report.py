@@ -1,0 +1,152 @@
+"""The figures of one project, and the page of all of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from scripts.real_histories.compare import LiveComparison, StubComparison, compare_live, compare_stubs, is_unknown
+
+#: What issue 2 asks.
+INSTALLED_UNKNOWN, STUBBED_UNKNOWN, LIVE_IDENTICAL = 1.0, 10.0, 98.0
+
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+
+
+@dataclass
+class Outcome:
+    """What the three ways gave for one project."""
+
+    name: str
+    version: str
+    server: str
+    installed: dict[str, Any] = field(default_factory=dict)
+    stubbed: dict[str, Any] = field(default_factory=dict)
+    live: dict[str, Any] = field(default_factory=dict)
+    failure: str | None = None
+
+    @staticmethod
+    def changes(run: dict[str, Any]) -> int:
+        """Changes of a run; a revision that could not be replayed counts as one more, as in the plan's summary."""
+        return sum(run["counts"].values())
+
+    @classmethod
+    def unknown(cls, run: dict[str, Any]) -> float:
+        """Unknown changes in percent of all."""
+        return 100 * float(run["counts"]["unknown"]) / max(cls.changes(run), 1)
+
+    @staticmethod
+    def unknown_revisions(run: dict[str, Any]) -> list[dict[str, Any]]:
+        """Revisions with an error or an unknown change."""
+        return [item for item in run["revisions"] if is_unknown(item)]
+
+    @cached_property
+    def stubs(self) -> StubComparison:
+        """The installed run against the stubbed one."""
+        return compare_stubs(self.installed["revisions"], self.stubbed["revisions"])
+
+    @cached_property
+    def compared(self) -> list[LiveComparison]:
+        """The installed run against the server, for the revisions that ran there to the end."""
+        recorded = {item["revision"]: item for item in self.installed["revisions"]}
+        return [
+            compare_live(recorded[item["revision"]], item) for item in self.live["revisions"] if item["error"] is None
+        ]
+
+    def identical(self) -> float:
+        """Revisions with identical statements, in percent of those that ran."""
+        return 100 * sum(item.identical for item in self.compared) / max(len(self.compared), 1)
+
+    def summary(self, way: str) -> str:
+        """One line."""
+        if way == "live":
+            ran = len(self.compared) if self.installed else 0
+            return f"live: {ran} of {len(self.live['revisions'])} ran, {self.identical():.1f} % identical"
+        run = getattr(self, way)
+        return (
+            f"{way}: {len(run['revisions'])} revisions, {self.changes(run)} changes, unknown {self.unknown(run):.2f} %, "
+            f"{len(self.unknown_revisions(run))} revisions; {run['seconds']:.1f} s, {run['peak_mb']:.0f} MB"
+        )
+
+    def shortcomings(self) -> list[str]:
+        """What misses the figures asked for."""
+        found = [self.failure] if self.failure else []
+        if self.installed and self.unknown(self.installed) >= INSTALLED_UNKNOWN:
+            found.append(f"{self.unknown(self.installed):.2f} % of changes unknown with the app installed")
+        if self.stubbed and self.unknown(self.stubbed) >= STUBBED_UNKNOWN:
+            found.append(f"{self.unknown(self.stubbed):.2f} % of changes unknown with stand-ins")
+        if self.installed and self.stubbed and self.stubs.count:
+            found.append(f"{self.stubs.count} statements missed with stand-ins")
+        if self.installed and self.live and self.identical() < LIVE_IDENTICAL:
+            found.append(f"only {self.identical():.1f} % identical to the server")
+        return found
+
+    def text(self) -> str:
+        """Everything worth knowing, for a person who chases it."""
+        lines = [f"== {self.name} {self.version}"]
+        for way in ("installed", "stubbed"):
+            run = getattr(self, way)
+            for item in self.unknown_revisions(run) if run else ():
+                error = item["error"]
+                if error:
+                    lines.append(f"  {way} {item['path']}:{error['line']} {error['kind']}: {error['message']}")
+                for statement in item["statements"]:
+                    if statement["verdict"] == "unknown":
+                        sql = " ".join(statement["sql"].split())[:120]
+                        lines.append(f"  {way} {item['path']}:{statement['line']} {statement['why'][:1]} {sql}")
+        if self.installed and self.stubbed:
+            for name, missed in self.stubs.missed.items():
+                lines += [f"  missed {name}: {text[:160]}" for text in missed]
+        if self.installed and self.live:
+            for item in self.live["revisions"]:
+                if item["error"]:
+                    lines.append(f"  live failed {item['revision']}: {item['error'][:200]}")
+            for found in self.compared:
+                if not found.identical:
+                    lines.append(f"  differs {found.revision}")
+                    lines += [f"    not recorded: {text[:200]}" for text in found.missing[:6]]
+                    lines += [f"    not sent:     {text[:200]}" for text in found.extra[:6]]
+        lines += [f"  SHORT: {text}" for text in self.shortcomings()]
+        return "\n".join(lines)
+
+
+def _kinds(run: dict[str, Any]) -> str:
+    found = Counter(
+        item["error"]["kind"] if item["error"] else "unknown change" for item in Outcome.unknown_revisions(run)
+    )
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(found.items())) or "none"
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """The figures in Markdown."""
+    lines = [
+        "| history | SQLAlchemy | revisions | unknown revisions | changes | unknown changes "
+        "| stub: unknown changes (revisions) | stub: missed | live: ran | identical | plan, s | peak, MB |",
+        "|---|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for item in outcomes:
+        if item.failure:
+            lines.append(f"| {item.name} {item.version} | {item.failure} |" + " |" * 10)
+            continue
+        installed, stubbed = item.installed, item.stubbed
+        lines.append(
+            f"| {item.name} {item.version} | {installed['sqlalchemy']} | {len(installed['revisions'])} "
+            f"| {_kinds(installed)} | {item.changes(installed)} "
+            f"| {installed['counts']['unknown']} = {item.unknown(installed):.2f} % "
+            f"| {stubbed['counts']['unknown']} = {item.unknown(stubbed):.2f} % "
+            f"({len(item.unknown_revisions(stubbed))}) | {item.stubs.count} "
+            f"| {len(item.compared)} | {sum(one.identical for one in item.compared)} = {item.identical():.1f} % "
+            f"| {installed['seconds']:.1f} | {installed['peak_mb']:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def write_page(path: Path, outcomes: Sequence[Outcome]) -> None:
+    """Put the figures between the markers of the page; its words are a person's."""
+    before, _, rest = path.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    path.write_text(f"{before}{BEGIN}\n{table(outcomes)}\n{END}{after}")

@@ -1,0 +1,1 @@
+"""A small app the revisions import."""

@@ -1,0 +1,1 @@
+raise RuntimeError("a replay never runs env.py")

@@ -1,0 +1,107 @@
+"""`--stub-imports`: what a missing module touches is unknown and says so; what it does not touch is recorded."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.history.replaying import replayed, revision, sent
+from zdmigrate.history.recording import RecordedHistory
+from zdmigrate.history.standin import MARK
+from zdmigrate.history.stubs import stand_ins
+
+UNKNOWN = [
+    ("s02", "absent_types", "calls absent_types.UUIDType"),
+    ("s03", "absent_app", "asks for the truth of absent_app.settings.FEATURE"),
+    ("s04", "absent_app", "calls absent_app.helpers.create_index"),
+    ("s05", "absent_app", "sends absent_app.constants.NAME"),
+    ("s06", "absent_app", "sends absent_app.constants.VALUE"),
+    ("s07", "absent_app", "sends absent_app.only_on()"),
+    ("s08", "absent_app", "loops over absent_app.TABLES"),
+    ("s09", "absent_app", "takes a number from absent_app.LENGTH"),
+]
+KNOWN = {
+    "s00": ["CREATE TABLE t ( id INTEGER NOT NULL AUTO_INCREMENT, PRIMARY KEY (id) )"],
+    "s01": ["ALTER TABLE t ADD COLUMN a INTEGER"],
+    "s10": ["ALTER TABLE t ADD COLUMN b INTEGER"],
+    "s11": ["ALTER TABLE t ADD COLUMN c VARCHAR(30)"],
+    "s12": ["ALTER TABLE t ADD COLUMN d INTEGER"],
+}
+
+
+@pytest.fixture(scope="module")
+def stubbed() -> RecordedHistory:
+    return replayed("stubbed", stub_imports=True)
+
+
+@pytest.mark.parametrize(("name", "module", "use"), UNKNOWN)
+def test_what_depends_on_a_stand_in_is_unknown(stubbed: RecordedHistory, name: str, module: str, use: str) -> None:
+    recorded = revision(stubbed, name)
+    assert recorded.error is not None
+    assert recorded.error.kind == "import_failed"
+    assert f"depends on {module}," in recorded.error.message
+    assert use in recorded.error.message
+    assert recorded.error.line > 0
+    assert all(item.inert for item in recorded.statements)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_what_does_not_is_recorded(stubbed: RecordedHistory, name: str) -> None:
+    recorded = revision(stubbed, name)
+    assert recorded.error is None
+    assert sent(recorded) == KNOWN[name]
+    assert not any(item.inert for item in recorded.statements)
+
+
+def test_a_column_of_an_unknown_type_exists(stubbed: RecordedHistory) -> None:
+    table = stubbed.revisions[-1].after.table("t")
+    assert table is not None
+    assert table.column("uuid") is not None
+
+
+def test_without_stand_ins_the_import_is_named() -> None:
+    history = replayed("stubbed")
+    error = revision(history, "s03").error
+    assert error is not None
+    assert error.kind == "import_failed"
+    assert error.message.startswith("the module absent_app cannot be imported")
+    assert "--stub-imports" in error.message
+
+
+def test_no_trace_is_left(stubbed: RecordedHistory) -> None:
+    assert [name for name in sys.modules if name.startswith("absent_")] == []
+    assert "half" not in sys.modules
+    with pytest.raises(ModuleNotFoundError):
+        __import__("absent_app")
+
+
+def test_a_stand_in_does_nothing_everywhere() -> None:
+    with stand_ins() as book:
+        assert book is not None
+        import absent_library  # type: ignore[import-not-found]
+        from absent_library.deep.er import thing  # type: ignore[import-not-found]
+
+        class Derived(absent_library.Base, absent_library.Mixin):  # type: ignore[misc]
+            value = 1
+
+        def function() -> int:
+            return 7
+
+        assert absent_library.decorator(function) is function
+        assert absent_library.route("/", methods=["GET"])(function) is function
+        assert Derived().value == 1
+        assert Derived.query.filter(thing == 1).all() is not None
+        assert list(thing) == []
+        assert not thing
+        assert len(thing) == 0
+        assert int(thing) == 1
+        assert "x" not in thing
+        assert (thing | None) is not None
+        assert f"{thing}" == str(thing) == thing + "" == "" + thing
+        assert str(thing).startswith(MARK)
+        assert issubclass(absent_library.NotThereError, Exception)
+        assert not isinstance(3, thing)
+        with thing as entered:
+            assert entered is thing
+        assert book.notes == []
