@@ -7,7 +7,8 @@ Each app is installed with pip into an environment of its own under the user's c
 safe), nothing of it is committed. Needs the servers of `make servers`.
 
 (a) installed: `plan` in the app's own interpreter, with whatever SQLAlchemy the app pins.
-(b) stubbed: `plan --stub-imports` in an environment with nothing but zdrelease, over a copy of the scripts' folder.
+(b) `plan --stub-imports` in an environment with nothing but zdrelease: "unpacked", with the app's wheel unpacked on the
+    path, none of its dependencies installed; and "bare", with nothing but the folder of its migration scripts.
 (c) live: every upgrade() on a real, empty database; what the cursor is given is compared with what (a) recorded.
 """
 
@@ -35,6 +36,7 @@ sys.path.insert(0, str(ROOT))
 from scripts.real_histories.projects import PROJECTS, Project  # noqa: E402
 from scripts.real_histories.report import Outcome, write_page  # noqa: E402
 
+WAYS = ("installed", "unpacked", "bare", "live")
 TARGETS = {"mysql": "mysql:9.7", "mariadb": "mariadb:10.11"}
 #: Some revisions name the database they are in; a replay is in this one.
 DATABASE = "zdmigrate"
@@ -73,14 +75,14 @@ class Workspace:
     def _environment(self, name: str, requirements: Sequence[str]) -> Path:
         folder = self.environments / name
         python = folder / "bin" / "python"
-        if (folder / ".ready").exists() or (python.exists() and self.environments != self.folder / "environments"):
-            return python
-        _say(f"{name}: installing {' '.join(requirements) or 'what zdrelease needs'}")
         if name == "bare":
             folder = self.folder / "environments" / name
             python = folder / "bin" / "python"
-            if (folder / ".ready").exists():
-                return python
+        elif (python.exists() and self.environments != self.folder / "environments"):
+            return python
+        if (folder / ".ready").exists():
+            return python
+        _say(f"{name}: installing {' '.join(requirements) or 'what zdrelease needs'}")
         venv.create(folder, with_pip=True, clear=True)
         own = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
         command = [str(python), "-m", "pip", "install", "--quiet", *requirements, *own]
@@ -95,12 +97,13 @@ class Workspace:
         code = "import sysconfig; print(sysconfig.get_path('purelib'))"
         return Path(subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip())
 
-    def copied_scripts(self, project: Project, site_packages: Path) -> Path:
-        """A folder with nothing but the app's migration scripts, as the wheel ships them."""
-        root = self.folder / "scripts" / project.name
+    def copied(self, project: Project, site_packages: Path, *, whole: bool) -> Path:
+        """A folder with what the app's wheel ships and nothing else; or with nothing but its migration scripts."""
+        root = self.folder / ("wheels" if whole else "scripts") / project.name
         shutil.rmtree(root, ignore_errors=True)
-        target = root / project.scripts
-        shutil.copytree(site_packages / project.scripts, target, ignore=shutil.ignore_patterns("__pycache__"))
+        wanted = project.scripts.partition("/")[0] if whole else project.scripts
+        ignored = shutil.ignore_patterns("__pycache__", "static", "ui", "node_modules", "js")
+        shutil.copytree(site_packages / wanted, root / wanted, ignore=ignored)
         return root
 
     def run(self, python: Path, worker: str, job: dict[str, Any], name: str) -> str:
@@ -110,7 +113,7 @@ class Workspace:
             WorkError: when it ends otherwise than well.
         """
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "ZDMIGRATE_"))}
-        environment["PYTHONPATH"] = str(self._source)
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(self._source), job.get("path"))))
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
         environment.update(HOME=str(home), AIRFLOW_HOME=str(home), DAGSTER_HOME=str(home), MLFLOW_TRACKING_URI="")
@@ -165,13 +168,15 @@ def work(project: Project, workspace: Workspace, options: argparse.Namespace) ->
         if "installed" in options.ways:
             outcome.installed = json.loads(workspace.run(python, "replay_worker", job, f"{own}-installed"))
             _say(f"{project.name}: {outcome.summary('installed')}")
-        if "stubbed" in options.ways:
-            copied = workspace.copied_scripts(project, site_packages)
-            scripts, versions = project.locations(copied)
-            stub = {**job, "root": str(scripts), "scripts": str(scripts), "versions": [str(item) for item in versions]}
-            stub.update(stub_imports=True, imports=[])
-            outcome.stubbed = json.loads(workspace.run(workspace.bare(), "replay_worker", stub, f"{own}-stubbed"))
-            _say(f"{project.name}: {outcome.summary('stubbed')}")
+        for way in ("unpacked", "bare"):
+            if way in options.ways:
+                copied = workspace.copied(project, site_packages, whole=way == "unpacked")
+                scripts, versions = project.locations(copied)
+                stub = {**job, "root": str(scripts), "scripts": str(scripts), "versions": list(map(str, versions))}
+                stub.update(stub_imports=True, imports=[], path=str(copied) if way == "unpacked" else "")
+                made = workspace.run(workspace.bare(), "replay_worker", stub, f"{own}-{way}")
+                setattr(outcome, way, json.loads(made))
+                _say(f"{project.name}: {outcome.summary(way)}")
         if "live" in options.ways:
             outcome.live = _live(project, workspace, python, job, own, outcome)
             _say(f"{project.name}: {outcome.summary('live')}")
@@ -221,11 +226,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, help="where environments and results go (default: the user's cache)")
     parser.add_argument("--environments", type=Path, help="environments that exist, one folder for each project")
     parser.add_argument("--server", choices=sorted(TARGETS), default="mysql")
-    parser.add_argument("--ways", nargs="+", choices=["installed", "stubbed", "live"])
+    parser.add_argument("--ways", nargs="+", choices=WAYS)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--no-write", action="store_true", help="leave docs/real-histories.md as it is")
     options = parser.parse_args(arguments)
-    options.ways = options.ways or ["installed", "stubbed", "live"]
+    options.ways = options.ways or list(WAYS)
     unknown = set(options.projects) - set(names)
     if unknown:
         parser.error(f"no such project: {', '.join(sorted(unknown))}")
@@ -236,7 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outcomes = list(pool.map(lambda project: work(project, workspace, options), chosen))
     for outcome in outcomes:
         print(outcome.text())
-    if not options.no_write and len(outcomes) == len(PROJECTS) and len(options.ways) == 3:
+    if not options.no_write and len(outcomes) == len(PROJECTS) and len(options.ways) == len(WAYS):
         write_page(ROOT / "docs" / "real-histories.md", outcomes)
     return 1 if any(outcome.shortcomings() for outcome in outcomes) else 0
 

@@ -20,6 +20,7 @@ from zdmigrate.history.recording import RecordedHistory, RecordedRevision
 from zdmigrate.history.replay import ReplayOptions, replay, replay_downgrades
 from zdmigrate.history.scripts import Revision, Scripts
 from zdmigrate.plan import Plan, make_plan
+from zdmigrate.report.wording import plural
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -216,7 +217,7 @@ def _warnings(history: RecordedHistory, plan: Plan) -> tuple[str, ...]:
     if not broken:
         return ()
     return (
-        f"{len(broken)} deployed revisions could not be replayed (first {broken[0].revision}: "
+        f"{plural(len(broken), 'deployed revision')} could not be replayed (first {broken[0].revision}: "
         f"{broken[0].error.message if broken[0].error else ''}), so the schema may be incomplete; "
         "--schema or --url gives the real one",
     )

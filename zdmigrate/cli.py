@@ -241,9 +241,13 @@ def manifest(
     if settings.metadata is None:
         raise UsageError("say where the app's MetaData is: --metadata package.module:Base.metadata")
     sys.path.insert(0, "")
+    mapped = import_metadata(settings.metadata)
     known = tuple(heads.split(",")) if heads else history_heads(settings)
-    version = app_version or git("describe", "--tags", "--always", "--dirty").decode().strip()
-    made = manifest_of(import_metadata(settings.metadata), version=version, heads=known)
+    try:
+        version = app_version or git("describe", "--tags", "--always", "--dirty").decode().strip()
+    except UsageError as error:
+        raise UsageError(f"{error}; say which version this is with --app-version") from error
+    made = manifest_of(mapped, version=version, heads=known)
     target = output or settings.manifest
     if str(target) == "-":
         sys.stdout.buffer.write(made.to_json())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import math
 import os
 import re
 import tomllib
@@ -159,6 +160,8 @@ def _convert(name: str, value: Any, origin: str) -> Any:
     if name in _LISTS:
         if isinstance(value, str):
             return tuple(part for part in re.split(r"[\s,]+", value.strip()) if part)
+        if not isinstance(value, list):
+            raise UsageError(f"{origin}: {name} = {value!r} is not a list")
         return tuple(str(part) for part in value)
     if name in _FLAGS:
         if isinstance(value, bool):
@@ -168,9 +171,12 @@ def _convert(name: str, value: Any, origin: str) -> Any:
         raise UsageError(f"{origin}: {name} = {value!r} is neither true nor false")
     if name == "revision_timeout":
         try:
-            return float(value)
-        except ValueError as error:
-            raise UsageError(f"{origin}: {name} = {value!r} is not a number of seconds") from error
+            seconds = float(value)
+        except (TypeError, ValueError):
+            seconds = 0.0
+        if not 0 < seconds < math.inf:
+            raise UsageError(f"{origin}: {name} = {value!r} is not a number of seconds above 0")
+        return seconds
     if name in ("schema", "baseline", "manifest"):
         return Path(str(value))
     if name == "fail_on" and value not in ("unsafe", "conditional"):

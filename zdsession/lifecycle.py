@@ -41,6 +41,9 @@ class Lifecycle:
         self.values: Values
         self.superseded: bool
         self.by_previous: bool
+        #: The store has no such record any more: the last save wrote nothing.
+        self.gone = False
+        self._doomed: list[str] = []
         self._next: Token
         self._rotation: Rotation | None
         hit = find(manager.store, tokens, manager.clock()) if tokens else None
@@ -93,13 +96,41 @@ class Lifecycle:
         self.cookie_due = False
         self._start_anew()
 
-    def save(self, idle_ms: int) -> bool:
+    def end_later(self) -> None:
+        """Begin an empty session; the record of this one is destroyed, finally, by the next :meth:`save`."""
+        if self.record is not None:
+            self._doomed.append(self.record_id)
+        self.cookie_due = False
+        self._start_anew()
+
+    def destroy_doomed(self) -> None:
+        """Destroy what :meth:`end_later` left.
+
+        Raises:
+            StoreUnavailableError: the store is out; the session may live on.
+        """
+        while self._doomed:
+            self._manager.store.destroy(self._doomed[-1])
+            emit("invalidated", self._doomed.pop())
+            self.ended = True
+
+    def is_due(self, idle_ms: int) -> bool:
+        """Whether :meth:`save` has something to write."""
+        if self.record is None or self.superseded:
+            return self.values.changed or self.user is not None
+        rebound = self.user != self.record.user or self._rotation is not None
+        return rebound or self.values.changed or self._touch_due(self.record, self._manager.clock(), idle_ms)
+
+    def save(self, idle_ms: int, *, keep_empty: bool = False) -> bool:
         """Write what changed since the last save. False if nothing did, or the session is gone.
+
+        ``keep_empty`` also creates a record that has nothing in it.
 
         Raises:
             StoreUnavailableError: the store is out, and something had to be written.
             NotStorableError, TooLargeError: a nested value cannot be stored.
         """
+        self.destroy_doomed()
         edits = self.values.edits(self._manager.options.max_session_bytes)
         if self.superseded:
             if edits:
@@ -107,13 +138,13 @@ class Lifecycle:
             return False
         now = self._manager.clock()
         if self.record is None:
-            return bool(edits or self.user is not None) and self._create(edits, now, idle_ms)
+            return bool(edits or self.user is not None or keep_empty) and self._create(edits, now, idle_ms)
         expires = min(now + idle_ms, self.record.deadline)
         binding = None if self.user == self.record.user else Binding(self.user)
         if edits or binding or self._rotation:
             change = Change(now, expires, edits.put, edits.drop, edits.swap, self._rotation, binding)
             return self._update(self.record, edits, change)
-        if now - self.record.seen >= self._manager.options.touch_fraction * idle_ms:
+        if self._touch_due(self.record, now, idle_ms):
             return self._touch(self.record, now, expires)
         return False
 
@@ -161,6 +192,7 @@ class Lifecycle:
         self._rotation = None
         self.values.saved(edits)
         if saved.record is None:
+            self.gone = True
             emit("gone", self.record_id, dropped=sorted(edits.put))
             return False
         self.record = saved.record
@@ -173,6 +205,9 @@ class Lifecycle:
             self.cookie_due = True
             emit("regenerated", self.record_id)
         return True
+
+    def _touch_due(self, record: Record, now: int, idle_ms: int) -> bool:
+        return now - record.seen >= self._manager.options.touch_fraction * idle_ms
 
     def _touch(self, record: Record, now: int, expires: int) -> bool:
         try:

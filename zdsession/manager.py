@@ -42,6 +42,15 @@ class SessionManager:
         self.renewal_ms = None if o.renewal_timeout is None else milliseconds(o.renewal_timeout)
         self.grace_ms = milliseconds(o.grace)
 
+    @classmethod
+    def of(cls, store: Store | str | SessionManager, **options: Any) -> SessionManager:
+        """The manager for what an integration was given: a store, the URL of one, or a manager, as it is."""
+        if not isinstance(store, SessionManager):
+            return cls(store, **options)
+        if options:
+            raise TypeError("give options to the SessionManager, or let it be made from a store")
+        return store
+
     def open(self, cookie_header: str | None) -> Session:
         """The session of a request with this Cookie header. Asks the store nothing until it is touched."""
         return Session(self, cookie_header)

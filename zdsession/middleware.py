@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from zdsession.body import SavingBody, close_body
 from zdsession.errors import StoreUnavailableError
-from zdsession.headers import Header, refusal, with_session
+from zdsession.headers import Header
 from zdsession.manager import SessionManager
+from zdsession.response import SessionResponse
 from zdsession.session import Session
 from zdsession.stores.base import Store
 
@@ -37,12 +38,7 @@ class SessionMiddleware:
 
     def __init__(self, app: WSGIApplication, store: Store | str | SessionManager, **options: Any) -> None:
         self.app = app
-        if isinstance(store, SessionManager):
-            if options:
-                raise TypeError("give options to the SessionManager, or let SessionMiddleware make it")
-            self.sessions = store
-        else:
-            self.sessions = SessionManager(store, **options)
+        self.sessions = SessionManager.of(store, **options)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         session = self.sessions.open(environ.get("HTTP_COOKIE"))
@@ -51,7 +47,7 @@ class SessionMiddleware:
         try:
             body = self.app(environ, response.start)
         except StoreUnavailableError as error:
-            return [response.refuse(error)]
+            return [response.answer_503(error)]
         if response.refused is not None:
             close_body(body)
             return [response.refused]
@@ -61,51 +57,28 @@ class SessionMiddleware:
         return _Body(body, response)
 
 
-class _Response:
+class _Response(SessionResponse):
     """The server's ``start_response``, with the session saved before it is called."""
 
     def __init__(self, session: Session, start_response: StartResponse) -> None:
-        self.session = session
+        super().__init__(session)
         self._start_response = start_response
-        #: Body of the 503 that took the place of the app's response.
-        self.refused: bytes | None = None
 
     def start(self, status: str, headers: list[Header], exc_info: ExcInfo | None = None) -> Callable[[bytes], object]:
-        session = self.session
         if self.refused is not None:
             return _discard
-        try:
-            session.save()
-        except StoreUnavailableError as error:
-            self.refuse(error)
+        status, headers = self.begin(status, headers)
+        if self.refused is not None:
+            self._start_response(status, headers)
             return _discard
-        if session.outage is not None and status.startswith("500") and not session.headers_sent:
-            self.refuse(session.outage)  # the framework made a page of its own of the error we raised
-            return _discard
-        session.headers_sent = True
-        if session.touched:
-            headers = with_session(headers, touched=True, cookie=session.set_cookie())
         if exc_info is None:
             return self._start_response(status, headers)
         return self._start_response(status, headers, exc_info)
 
-    def save(self) -> None:
-        """Save what changed since the response began."""
-        if self.refused is None:
-            self.session.save()
-
-    def finish(self) -> None:
-        """The same, for the last time."""
-        if self.refused is None:
-            self.session.finish()
-
-    def refuse(self, error: StoreUnavailableError) -> bytes:
-        """Answer 503 instead. Raises ``error`` if the app's own response has begun."""
-        if self.session.headers_sent:
-            raise error
-        status, headers, self.refused = refusal(error.retry_after)
-        self.session.headers_sent = True
-        self._start_response(status, headers)
+    def answer_503(self, error: StoreUnavailableError) -> bytes:
+        """Answer 503 instead, and its body. Raises ``error`` if the app's own response has begun."""
+        self._start_response(*self.refuse(error))
+        assert self.refused is not None
         return self.refused
 
 
@@ -122,7 +95,7 @@ class _Body(SavingBody[bytes]):
             chunk = super().__next__()
         except StoreUnavailableError as error:
             self._chunks = iter(())
-            return response.refuse(error)
+            return response.answer_503(error)
         if response.refused is not None:
             self._chunks = iter(())
             return response.refused

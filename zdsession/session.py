@@ -35,6 +35,9 @@ class Session(MutableMapping[str, Any]):
     the first one and the headers have left; any change ``DegradedWriteError`` (with ``on_outage="degrade"``).
     """
 
+    #: Whether a session with nothing in it is stored too.
+    keep_empty = False
+
     def __init__(self, manager: SessionManager, cookie_header: str | None) -> None:
         self.manager = manager
         #: Idle limit in milliseconds, and whether the cookie outlives the browser: the manager's, unless changed.
@@ -196,7 +199,7 @@ class Session(MutableMapping[str, Any]):
         if self._life is None or self._read_only:
             return
         try:
-            wrote = self._life.save(self.idle_ms)
+            wrote = self._life.save(self.idle_ms, keep_empty=self.keep_empty)
         except StoreUnavailableError as error:
             self._failed(error)
             raise
@@ -241,9 +244,15 @@ class Session(MutableMapping[str, Any]):
         return life
 
     def _open(self) -> Lifecycle:
+        self._touch()
+        return self._load()
+
+    def _touch(self) -> None:
         if not self.finished:
             self._need_headers("the session must be touched first before the response begins, which then says so")
         self.touched = True
+
+    def _load(self) -> Lifecycle:
         try:
             self._life = Lifecycle(self.manager, self.manager.cookie.tokens(self._header))
         except StoreUnavailableError as error:

@@ -82,6 +82,11 @@ class Values:
             if key in self._live or (key not in self._dropped and self._read(key)):
                 yield key
 
+    @property
+    def changed(self) -> bool:
+        """Whether something has to be written. Raises NotStorableError, as :meth:`edits` does."""
+        return bool(self._dropped) or any(True for _ in self._changes())
+
     def edits(self, max_bytes: int) -> Edits:
         """What has to be written.
 
@@ -90,11 +95,9 @@ class Values:
             TooLargeError: a value, or the session as a whole, is above its limit.
         """
         plain = {}
-        for key, value in self._live.items():
-            encoded = self._codec.encode(value, key)
-            if encoded != self._baseline(key):
-                self._sealer.check_size(key, encoded)
-                plain[key] = encoded
+        for key, encoded in self._changes():
+            self._sealer.check_size(key, encoded)
+            plain[key] = encoded
         put = {key: self._sealer.seal(self._record_id, key, encoded) for key, encoded in plain.items()}
         if put:
             self._check_total(put, max_bytes)
@@ -111,6 +114,12 @@ class Values:
         self._stored.update((key, new) for key, (_, new) in edits.swap.items())
         self._base.update(edits.plain)
         self._dropped -= edits.drop
+
+    def _changes(self) -> Iterator[tuple[str, bytes]]:
+        for key, value in self._live.items():
+            encoded = self._codec.encode(value, key)
+            if encoded != self._baseline(key):
+                yield key, encoded
 
     def _read(self, key: str) -> bool:
         """Decode a stored value into ``_live``; False, and a warning once, when it cannot be."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +26,7 @@ _ESCAPE = re.compile(r"\\(.)|''|\"\"", re.S)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "b": "\b", "Z": "\x1a"}
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[-+]\d\d:?\d\d|Z)?)?")
 _EPOCH_MS = re.compile(r"1[789]\d{11}")
+_MADE_UP_ID = re.compile(r"\b9000\d{5}\b")
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.I)
 _BOOLEANS = {"TRUE": "1", "FALSE": "0"}
 _READS = {"SELECT", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "WITH", "("}
@@ -95,10 +97,11 @@ def compare_live(recorded: Mapping[str, Any], live: Mapping[str, Any]) -> LiveCo
 
     What is recorded as depending on data may be missing: the server's tables are empty. It may not differ in order.
     """
-    given = [normalise(item["sql"]) for item in live["sent"] if changes(item["sql"])]
+    given = _settled(normalise(item["sql"]) for item in live["sent"] if changes(item["sql"]))
     kept = [item for item in recorded["statements"] if changes(item["sql"])]
-    texts = [normalise(item["sql"]) for item in kept]
-    optional = [bool(item["data_dependent"]) for item in kept]
+    may_be_missing = {normalise(item["sql"]) for item in kept if item["data_dependent"]}
+    texts = _settled(normalise(item["sql"]) for item in kept)
+    optional = [text in may_be_missing for text in texts]
     same = _matches(texts, optional, given)
     missing = tuple((Counter(given) - Counter(texts)).elements())
     certain = Counter(text for text, may in zip(texts, optional, strict=True) if not may)
@@ -109,14 +112,29 @@ def compare_live(recorded: Mapping[str, Any], live: Mapping[str, Any]) -> LiveCo
 def _matches(texts: Sequence[str], optional: Sequence[bool], given: Sequence[str]) -> bool:
     """Whether `given` is `texts` in order with some of the optional ones left out.
 
-    One text that was sent may be several statements, so they are compared as one run of tokens.
+    One text that was sent may be several statements, so they are compared as one run of tokens. AUTO_INCREMENT
+    values are the server's; the replay makes up its own.
     """
     whole = "".join(f"{text} " for text in given)
     reachable = {0}
     for text, may in zip(texts, optional, strict=True):
-        step = {position + len(text) + 1 for position in reachable if whole.startswith(f"{text} ", position)}
+        pattern = re.compile(_MADE_UP_ID.sub(r"\\d+", re.escape(text)) + " ")
+        step = {found.end() for position in reachable if (found := pattern.match(whole, position))}
         reachable = step | reachable if may else step
     return len(whole) in reachable
+
+
+def _settled(texts: Iterable[str]) -> list[str]:
+    """Indexes of one table made one after the other in alphabetical order: SQLAlchemy keeps them in a set."""
+    found: list[str] = []
+    for table, group in itertools.groupby(texts, _indexed_table):
+        found += sorted(group) if table else group
+    return found
+
+
+def _indexed_table(text: str) -> str:
+    found = re.match(r"CREATE (?:UNIQUE )?INDEX \S+ ON (\S+)", text)
+    return found[1] if found else ""
 
 
 @dataclass(frozen=True)

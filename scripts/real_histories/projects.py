@@ -13,6 +13,7 @@ class Project:
     Attributes:
         scripts: folder of its Alembic scripts below site-packages.
         metadata: `module:object` of every MetaData its `create_all` makes before the history begins.
+        extra: more to install with it.
         setup: module of `setups` imported first, where revisions read what the app sets up before it migrates.
         environment: variables its own set-up wants.
         branches: the revisions are in sub-folders of `versions`.
@@ -51,8 +52,8 @@ PROJECTS = (
         "apache-airflow-core",
         "3.3.2",
         "airflow/migrations",
-        # Never connected to: Airflow chooses the collation of its ids by it.
-        environment=(("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "mysql+pymysql://airflow@localhost/airflow"),),
+        # What Airflow itself chooses when it is told to use MySQL.
+        environment=(("AIRFLOW__DATABASE__SQL_ENGINE_COLLATION_FOR_IDS", "utf8mb3_bin"),),
     ),
     Project(
         "apache-superset",
@@ -60,7 +61,7 @@ PROJECTS = (
         "superset/migrations",
         metadata=("flask_appbuilder.security.sqla.models:Model.metadata",),
         setup="superset",
-        environment=(("SUPERSET_SECRET_KEY", "only-for-reading-migrations-0123456789"),),
+        extra=("flask-caching==2.3.1",),  # as Superset locks it; newer ones do not fit
     ),
     Project("keystone", "30.0.0", "keystone/common/sql/migrations", branches=True, setup="keystone"),
     Project("neutron", "29.0.0", "neutron/db/migration/alembic_migrations", branches=True),

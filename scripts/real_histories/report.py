@@ -25,7 +25,8 @@ class Outcome:
     version: str
     server: str
     installed: dict[str, Any] = field(default_factory=dict)
-    stubbed: dict[str, Any] = field(default_factory=dict)
+    unpacked: dict[str, Any] = field(default_factory=dict)
+    bare: dict[str, Any] = field(default_factory=dict)
     live: dict[str, Any] = field(default_factory=dict)
     failure: str | None = None
 
@@ -44,10 +45,9 @@ class Outcome:
         """Revisions with an error or an unknown change."""
         return [item for item in run["revisions"] if is_unknown(item)]
 
-    @cached_property
-    def stubs(self) -> StubComparison:
-        """The installed run against the stubbed one."""
-        return compare_stubs(self.installed["revisions"], self.stubbed["revisions"])
+    def stubs(self, way: str) -> StubComparison:
+        """The installed run against one with stand-ins."""
+        return compare_stubs(self.installed["revisions"], getattr(self, way)["revisions"])
 
     @cached_property
     def compared(self) -> list[LiveComparison]:
@@ -77,10 +77,12 @@ class Outcome:
         found = [self.failure] if self.failure else []
         if self.installed and self.unknown(self.installed) >= INSTALLED_UNKNOWN:
             found.append(f"{self.unknown(self.installed):.2f} % of changes unknown with the app installed")
-        if self.stubbed and self.unknown(self.stubbed) >= STUBBED_UNKNOWN:
-            found.append(f"{self.unknown(self.stubbed):.2f} % of changes unknown with stand-ins")
-        if self.installed and self.stubbed and self.stubs.count:
-            found.append(f"{self.stubs.count} statements missed with stand-ins")
+        for way in ("unpacked", "bare"):
+            run = getattr(self, way)
+            if run and self.unknown(run) >= STUBBED_UNKNOWN:
+                found.append(f"{self.unknown(run):.2f} % of changes unknown with stand-ins ({way})")
+            if run and self.installed and self.stubs(way).count:
+                found.append(f"{self.stubs(way).count} statements missed with stand-ins ({way})")
         if self.installed and self.live and self.identical() < LIVE_IDENTICAL:
             found.append(f"only {self.identical():.1f} % identical to the server")
         return found
@@ -88,7 +90,7 @@ class Outcome:
     def text(self) -> str:
         """Everything worth knowing, for a person who chases it."""
         lines = [f"== {self.name} {self.version}"]
-        for way in ("installed", "stubbed"):
+        for way in ("installed", "unpacked", "bare"):
             run = getattr(self, way)
             for item in self.unknown_revisions(run) if run else ():
                 error = item["error"]
@@ -98,9 +100,10 @@ class Outcome:
                     if statement["verdict"] == "unknown":
                         sql = " ".join(statement["sql"].split())[:120]
                         lines.append(f"  {way} {item['path']}:{statement['line']} {statement['why'][:1]} {sql}")
-        if self.installed and self.stubbed:
-            for name, missed in self.stubs.missed.items():
-                lines += [f"  missed {name}: {text[:160]}" for text in missed]
+        for way in ("unpacked", "bare"):
+            if self.installed and getattr(self, way):
+                for name, missed in self.stubs(way).missed.items():
+                    lines += [f"  missed {way} {name}: {text[:160]}" for text in missed]
         if self.installed and self.live:
             for item in self.live["revisions"]:
                 if item["error"]:

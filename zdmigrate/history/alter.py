@@ -222,7 +222,7 @@ def _change(cursor: Cursor) -> tuple[AlterAction, ...]:
 def _changed(cursor: Cursor, old: str, new: str | None, *, exists: bool) -> tuple[AlterAction, ...]:
     found = parse_column(cursor, old if new is None else new)
     changed = ModifyColumn(old, found.column, _position(cursor), found.keys, found.checks, exists)
-    return (changed, *(AddForeignKey(foreign_key) for foreign_key in found.foreign_keys))
+    return (changed, *(AddForeignKey(foreign_key, inline=True) for foreign_key in found.foreign_keys))
 
 
 def _alter(cursor: Cursor) -> tuple[AlterAction, ...]:

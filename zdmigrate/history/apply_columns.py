@@ -86,8 +86,11 @@ def change_columns(draft: Draft, actions: Sequence[AlterAction]) -> None:
             kept.append(after)
     for missing in drops.values():
         draft.miss(missing, "COLUMN", missing.name)
-    for missed in modifies.values():
-        raise refused(1054, name=missed.old_name, table=table)
+    arriving = {action.column.name.lower() for action in actions if isinstance(action, AddColumn)}
+    for name, missed in modifies.items():
+        # MariaDB modifies a column that the same statement adds.
+        if not draft.flavour.is_mariadb or name not in arriving:
+            raise refused(1054, name=missed.old_name, table=table)
     for wanted, steps in alters.items():
         raise refused(1054, name=steps[0].old if isinstance(steps[0], RenameColumn) else wanted, table=table)
 
@@ -102,6 +105,8 @@ def change_columns(draft: Draft, actions: Sequence[AlterAction]) -> None:
         elif isinstance(action, ModifyColumn) and action.old_name.lower() in by_old_name:
             position, column = by_old_name.pop(action.old_name.lower())
             _insert(draft, column, position)
+        elif isinstance(action, ModifyColumn) and action.old_name.lower() in modifies:
+            _modify_added(draft, action)
     if not draft.columns and draft.old.complete:
         raise refused(1113 if draft.creating else 1090)
 
@@ -230,6 +235,19 @@ def _convert(draft: Draft, columns: list[Column], actions: Sequence[AlterAction]
             if column.type.name == "varchar" and column.type.args[:1] > (most,) and draft.session.strict:
                 raise refused(1074, name=column.name, most=str(most))
             columns[index] = convert(column, charset, collation)
+
+
+def _modify_added(draft: Draft, action: ModifyColumn) -> None:
+    fresh = draft.column(action.old_name)
+    if fresh is None:
+        raise refused(1054, name=action.old_name, table=draft.old.name)
+    place = draft.columns.index(fresh)
+    changed = replace(settle(draft, action.column), uid=fresh.uid)
+    if action.position is None:
+        draft.columns[place] = changed
+    else:
+        del draft.columns[place]
+        _insert(draft, changed, action.position)
 
 
 def _insert(draft: Draft, column: Column, position: Position | None) -> None:

@@ -100,7 +100,9 @@ def alter_table(context: Context, node: AlterTable) -> Catalog:
     if target == node.name:
         return catalog
     # Where MariaDB copies the table to its new name, the foreign keys of others go on naming the old one.
-    added = len(after.foreign_keys) > len(table.foreign_keys) and context.session.foreign_key_checks
+    added = len(after.checks) > len(table.checks) or (
+        len(after.foreign_keys) > len(table.foreign_keys) and context.session.foreign_key_checks
+    )
     follow = not (context.flavour.is_mariadb and (added or copies(context.flavour, table, after)))
     return rename_one(replace(context, catalog=catalog), node.name, target, follow=follow)
 

@@ -136,10 +136,8 @@ def _attribute(cursor: Cursor, found: _Attributes) -> bool:
         case "CONSTRAINT" | "CHECK":
             found.checks.append(parse_check(cursor, constraint_name(cursor)))
         case "REFERENCES":
-            reference = parse_references(cursor, "", (found.name,))
-            # MySQL reads an inline REFERENCES and, before 9.0, ignores it; MariaDB has honoured it since 10.5.
-            if cursor.mariadb:
-                found.foreign_keys.append(reference)
+            # MySQL before 9.0 reads it and ignores it: `apply` knows the version, the grammar does not.
+            found.foreign_keys.append(parse_references(cursor, "", (found.name,)))
         case "SRID":
             cursor.advance()
             found.srid = cursor.integer()

@@ -13,8 +13,10 @@ from zdmigrate.history.answers import FABRICATED_TIME, FABRICATED_UUID
 from zdmigrate.history.catalog import Column
 
 #: A row is given to this many SELECTs of the same text, then the table is "empty": loops over batches must end.
-_SAME_TEXT = 2
-_SAME_TEMPLATE = 20
+#: A revision that looks up the same row for each of many names (permissions, roles) asks often, too.
+_SAME_TEXT = 20
+#: The same for texts that differ in numbers only: a loop over batches that pages by id.
+_SAME_BUT_NUMBERS = 40
 
 _INTEGERS = ("tinyint", "smallint", "mediumint", "int", "bigint", "year", "bit")
 _TEXTS = ("char", "varchar", "tinytext", "text", "mediumtext", "longtext")
@@ -52,15 +54,15 @@ class Fabrication:
     last: str = ""
     _seen: Counter[str] = field(default_factory=Counter)
 
-    def give(self, sql: str, template: str) -> bool:
+    def give(self, sql: str) -> bool:
         """Whether this SELECT gets its row."""
         if not self.rows or sql in self.withheld:
             return False
-        template = _NUMBER.sub("?", template)
+        pattern = _NUMBER.sub("?", sql)
         self._seen[sql] += 1
-        if template != sql:
-            self._seen[template] += 1
-        if self._seen[sql] > _SAME_TEXT or self._seen[template] > _SAME_TEMPLATE:
+        if pattern != sql:
+            self._seen[pattern] += 1
+        if self._seen[sql] > _SAME_TEXT or self._seen[pattern] > _SAME_BUT_NUMBERS:
             return False
         self.last = sql
         return True
@@ -70,7 +72,7 @@ class Fabrication:
         if not self.rows:
             return 0
         self._seen[sql] += 1
-        return int(self._seen[sql] <= _SAME_TEMPLATE)
+        return int(self._seen[sql] <= _SAME_TEXT)
 
     def row(self, labels: Sequence[tuple[str, Column | None]], *, aggregate: bool) -> tuple[object, ...]:
         """One typed row."""

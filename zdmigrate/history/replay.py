@@ -221,6 +221,8 @@ class _Player:
             return outcome
         filled = _with_rows(play, str(revision.path))
         outcome.passes = (empty, *filled)
+        # Whatever looks at rows depends on them, also where our one row changed nothing (a guard, a count).
+        outcome.data_dependent = any(one.last_select for one in filled)
         for one in filled:
             _merge(outcome, one)
         last = filled[-1]

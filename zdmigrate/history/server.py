@@ -81,6 +81,7 @@ class Server:
         self.origin: Origin | None = None
         self.recreated: list[tuple[str, int]] = []
         self._next_id = FIRST_ID
+        self._guessed: dict[str, str] = {}
 
     def begin(self, path: str, version: str, catalog: Catalog, session: SessionState, fabrication: Fabrication) -> None:
         """Start a pass over the revision in that file."""
@@ -146,7 +147,8 @@ class Server:
         aggregate = node.aggregate or _EXISTS.match(text) is not None
         labels = labels_of(node.names, node.tables, self.catalog) or [("value", None)]
         names = tuple(label for label, _ in labels)
-        if self.fabrication.give(text, template):
+        if self.fabrication.give(text):
+            self._note_guessed(node.tables)
             return Result(names, [self.fabrication.row(labels, aggregate=aggregate)], 1)
         if aggregate:
             return Result(names, [tuple(0 if _counts(name) else None for name in names)], 1)
@@ -182,6 +184,7 @@ class Server:
         self, statement: Statement, before: Catalog, after: Catalog, refusal: Refused | None, tainted: bool
     ) -> None:
         origin = self.origin or self.locate()
+        tables = touched(statement.node)
         self.sent.append(
             RecordedStatement(
                 index=len(self.sent),
@@ -194,13 +197,19 @@ class Server:
                 delta=Delta() if after is before else difference(before, after),
                 session=self.session,
                 data_dependent=carries_fabrication(statement.sql),
-                inert=self._inert(statement.sql, origin) or tainted,
+                inert=self._inert(statement.sql, tables, origin) or tainted,
                 refusal=Refusal(refusal.errno, refusal.message) if refusal is not None else None,
-                touched=touched(statement.node),
+                touched=tables,
             )
         )
 
-    def _inert(self, sql: str, origin: Origin) -> bool:
+    def _note_guessed(self, tables: tuple[str, ...]) -> None:
+        """A made-up row of a table that a stand-in shaped is a guess twice over."""
+        for table in tables:
+            if self.notebook is not None and table in self._guessed:
+                self.notebook.note_text(self._guessed[table], self.locate().line)
+
+    def _inert(self, sql: str, tables: tuple[str, ...], origin: Origin) -> bool:
         """Whether a stand-in had a say in a statement: in its text, its sender, or anything decided before it."""
         if self.notebook is None:
             return False
@@ -208,7 +217,9 @@ class Server:
             self.notebook.note_text(origin.inert, origin.line)
         texts = _MARKED.findall(sql)
         for text in texts:
-            self.notebook.note_text(self.notebook.texts.get(text, text), origin.line)
+            name = self.notebook.texts.get(text, text)
+            self.notebook.note_text(name, origin.line)
+            self._guessed.update(dict.fromkeys(tables, name))
         return bool(origin.inert or texts or self.notebook.decided)
 
     def locate(self) -> Origin:

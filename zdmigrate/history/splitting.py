@@ -103,6 +103,9 @@ def _nesting(tokens: Sequence[Token], index: int) -> int:
         return 1
     if key in _BLOCKS and before in _BEFORE_STATEMENT:
         if key == "IF" and after in ("EXISTS", "NOT"):
-            return int(after == "NOT" and tokens[min(index + 2, len(tokens) - 1)].key != "EXISTS")
+            # A condition, `IF [NOT] EXISTS (SELECT ...)`, not the clause of CREATE and DROP.
+            last = index + (2 if after == "NOT" else 1)
+            exists = tokens[min(last, len(tokens) - 1)].key == "EXISTS"
+            return int(not exists or tokens[min(last + 1, len(tokens) - 1)].key == "(")
         return int(not (key == "REPEAT" and after == "(") and not (key == "FOR" and after in ("EACH", "UPDATE")))
     return 0

@@ -34,7 +34,7 @@ _MAINTENANCE_WORDS = words("""
 def add_column_actions(definition: ColumnDefinition) -> tuple[AlterAction, ...]:
     """What adding that column means: the column, then the foreign keys declared inline."""
     column = AddColumn(definition.column, keys=definition.keys, checks=definition.checks)
-    return (column, *(AddForeignKey(foreign_key) for foreign_key in definition.foreign_keys))
+    return (column, *(AddForeignKey(foreign_key, inline=True) for foreign_key in definition.foreign_keys))
 
 
 def parse_create_table(cursor: Cursor, *, or_replace: bool, temporary: bool) -> CreateTable:

@@ -204,20 +204,20 @@ class _OldCode:
                 )
 
     def _outcome(self, query: Query) -> _Outcome:
-        self.session.run("START TRANSACTION")
+        before = [f"SET insert_id = {NEXT_ID}"] if query.kind == "insert" else []
+        write = [query.sql] if query.kind != "select" else []
+        reads = [self.workload.selects[name] for name in query.observes]
         try:
-            matched = 0
-            if query.kind == "insert":
-                self.session.run(f"SET insert_id = {NEXT_ID}")
-            if query.kind != "select":
-                matched = self.session.run(query.sql)
-            tables = {}
-            for name in query.observes:
-                rows = self.session.rows(self.workload.selects[name])
-                tables[name] = Counter(self.workload.decode(name, row) for row in rows)
-            return _Outcome(matched, tables)
-        finally:
+            found = self.session.batch(["START TRANSACTION", *before, *write, *reads, "ROLLBACK"])
+        except SqlError:
             self.session.run("ROLLBACK")
+            raise
+        first = 1 + len(before) + len(write)
+        tables = {
+            name: Counter(self.workload.decode(name, row) for row in rows)
+            for name, (_, rows) in zip(query.observes, found[first:-1], strict=True)
+        }
+        return _Outcome(found[first - 1][0] if write else 0, tables)
 
 
 def _tried(users: Sequence[_OldCode], sql: str) -> Step:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pymysql
 from pymysql.constants import CLIENT
@@ -25,9 +25,9 @@ LOCK_SECONDS = 5
 FIXED = ("SET timestamp = 1700000000", "SET time_zone = '+00:00'")
 
 _RIGHTS = {1044, 1045, 1142, 1227, 1370, 1410, 1419}
-_SECONDS = "seconds"
 
-Connection = pymysql.connections.Connection[Any]
+if TYPE_CHECKING:
+    Connection = pymysql.connections.Connection[Any]
 
 
 class SqlError(Exception):
@@ -49,12 +49,12 @@ class Scratch:
         self._open: list[Connection] = []
 
     def connect(self, *, fixed: bool = False) -> Session:
-        """A connection into the database; `fixed` gives it a clock that stands still.
+        """A connection into the database; `fixed` is for old code: its clock stands still and batches are allowed.
 
         Raises:
             UsageError: when the account may not set the clock of its own session.
         """
-        connection = _connect(self._url, self.name)
+        connection = _connect(self._url, self.name, batches=fixed)
         self._open.append(connection)
         session = Session(connection)
         session.run(f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}, innodb_lock_wait_timeout = {LOCK_SECONDS}")
@@ -135,6 +135,23 @@ class Session:
             raise _error(error) from error
 
 
+    def batch(self, statements: Sequence[str]) -> list[tuple[int, Sequence[tuple[Any, ...]]]]:
+        """Run statements in one round trip: the rows each matched or returned.
+
+        Raises:
+            SqlError: from the first that fails; those after it do not run.
+        """
+        found: list[tuple[int, Sequence[tuple[Any, ...]]]] = []
+        try:
+            self._cursor.execute("; ".join(statements))
+            found.append((self._cursor.rowcount, self._cursor.fetchall()))
+            while self._cursor.nextset():
+                found.append((self._cursor.rowcount, self._cursor.fetchall()))
+        except pymysql.MySQLError as error:
+            raise _error(error) from error
+        return found
+
+
 @contextmanager
 def scratch(url: str) -> Iterator[Scratch]:
     """A scratch database on that server; it is gone when the block ends, after Ctrl-C too.
@@ -163,7 +180,7 @@ def _parsed(url: str) -> URL:
     return parsed
 
 
-def _connect(url: URL, database: str | None) -> Connection:
+def _connect(url: URL, database: str | None, *, batches: bool = False) -> Connection:
     options: dict[str, Any] = {}
     if "unix_socket" in url.query:
         options["unix_socket"] = url.query["unix_socket"]
@@ -176,7 +193,7 @@ def _connect(url: URL, database: str | None) -> Connection:
             database=database,
             charset="utf8mb4",
             autocommit=True,
-            client_flag=CLIENT.FOUND_ROWS,
+            client_flag=CLIENT.FOUND_ROWS | (CLIENT.MULTI_STATEMENTS if batches else 0),
             connect_timeout=CONNECT_SECONDS,
             read_timeout=STATEMENT_SECONDS,
             write_timeout=STATEMENT_SECONDS,

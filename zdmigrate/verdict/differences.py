@@ -379,8 +379,13 @@ def differences_of(base: Catalog, before: Catalog, after: Catalog, delta: Delta)
     return tuple(new)
 
 
-def actions_on_unseen_table(table: str, actions: Iterable[AlterAction]) -> Iterator[Difference]:
-    """What can be said of an ALTER without the table's definition; the rest comes as UnseenTableAltered."""
+def actions_on_unseen_table(
+    table: str, actions: Iterable[AlterAction], inline_references: bool = True
+) -> Iterator[Difference]:
+    """What can be said of an ALTER without the table's definition; the rest comes as UnseenTableAltered.
+
+    `inline_references` tells whether this server makes foreign keys of REFERENCES inside a column definition.
+    """
     for action in actions:
         match action:
             case AddColumn(column=column, position=position, keys=keys, checks=checks):
@@ -393,8 +398,9 @@ def actions_on_unseen_table(table: str, actions: Iterable[AlterAction]) -> Itera
                 yield ColumnRenamed(table, Column(old, UNKNOWN_TYPE), Column(new, UNKNOWN_TYPE))
             case AddKey(key=key):
                 yield KeyAdded(table, key)
-            case AddForeignKey(foreign_key=foreign_key):
-                yield ForeignKeyAdded(table, foreign_key)
+            case AddForeignKey(foreign_key=foreign_key, inline=inline):
+                if inline_references or not inline:
+                    yield ForeignKeyAdded(table, foreign_key)
             case AddCheck(check=check):
                 yield CheckAdded(table, check)
             case RenameTo(name=name):

@@ -68,7 +68,7 @@ def judge(
     if recorded.refusal is not None:
         pass  # the server does not carry it out: only the refusal is judged
     elif _unseen_table(recorded, base) is not None and isinstance(node, AlterTable):
-        subjects += [node, *actions_on_unseen_table(node.name, node.actions)]
+        subjects += [node, *actions_on_unseen_table(node.name, node.actions, _honours_inline_references(target))]
     else:
         subjects.append(node)
         subjects.extend(differences_of(base, recorded.before, recorded.after, recorded.delta))
@@ -132,6 +132,11 @@ def _unjudged(kind: str) -> Finding:
         f"no rule of zdmigrate judges this kind of change ({kind})",
         "Have a person review it and add a waiver; please report it, so that a rule can be written.",
     )
+
+
+def _honours_inline_references(target: Flavour) -> bool:
+    """Whether REFERENCES inside a column definition makes a foreign key (MySQL ignores it before 9.0)."""
+    return target.is_mariadb or target.at_least(9, 0)
 
 
 def _unseen_table(recorded: RecordedStatement, base: Catalog) -> str | None:

@@ -72,9 +72,10 @@ def subject_of(node: s.Node) -> Subject:
 
 
 def _of_alter(node: s.AlterTable) -> Subject:
-    if len(node.actions) != 1:
+    actions = [action for action in node.actions if not (isinstance(action, s.AddForeignKey) and action.inline)]
+    if len(actions) != 1:
         return Subject("alter_table", node.name)
-    kind, column = _of_action(node.actions[0])
+    kind, column = _of_action(actions[0])
     return Subject(kind, node.name, column)
 
 

@@ -17,6 +17,8 @@ from tests.verdict.rules.scene import (
     manifest,
     says,
 )
+from tests.verdict.support import judged as judged_by_all
+from zdmigrate.flavour import Flavour
 
 ADD = "ALTER TABLE orders ADD CONSTRAINT fk FOREIGN KEY (user_id) REFERENCES users (id)"
 NEW_COLUMN = "ALTER TABLE orders ADD COLUMN payer INT NULL"
@@ -89,3 +91,15 @@ def test_the_same_again_under_another_name_and_after_a_rename() -> None:
     check(says("ZD320", SHOP + ADD, ADD.replace("CONSTRAINT fk", "CONSTRAINT fk2")), SAFE, NEUTRAL)
     rename = "ALTER TABLE orders RENAME COLUMN user_id TO owner"
     check(says("ZD320", SHOP + ADD, rename), SAFE, NEUTRAL, text="old code already lives with it")
+
+
+def test_references_inside_a_column_make_a_foreign_key_only_where_the_server_honours_them() -> None:
+    base = "CREATE TABLE p (id INT PRIMARY KEY); CREATE TABLE t (id INT PRIMARY KEY)"
+    sql = "ALTER TABLE t ADD c INT REFERENCES p (id)"
+    said = {
+        name: [item.rule for item in judged_by_all(base, sql, flavour=Flavour.parse(name))[0].findings]
+        for name in ("mysql:8.4", "mysql:9.7", "mariadb:10.11")
+    }
+    assert "ZD320" not in said["mysql:8.4"]
+    assert "ZD320" in said["mysql:9.7"]
+    assert "ZD320" in said["mariadb:10.11"]
