@@ -78,7 +78,7 @@ class Workspace:
         if name == "bare":
             folder = self.folder / "environments" / name
             python = folder / "bin" / "python"
-        elif (python.exists() and self.environments != self.folder / "environments"):
+        elif python.exists() and self.environments != self.folder / "environments":
             return python
         if (folder / ".ready").exists():
             return python
@@ -113,6 +113,7 @@ class Workspace:
             WorkError: when it ends otherwise than well.
         """
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "ZDMIGRATE_"))}
+        environment["PYTHONHASHSEED"] = "0"  # some revisions loop over sets of names
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(self._source), job.get("path"))))
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
@@ -213,6 +214,8 @@ def _live(
             cursor.execute(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4")
         order = [item["revision"] for item in outcome.installed["revisions"]] if outcome.installed else []
         live = {**job, "url": server.url(DATABASE), "metadata": project.metadata, "order": order}
+        if project.url_variable:
+            live["environment"] = {**job["environment"], project.url_variable: server.url(DATABASE)}
         found: dict[str, Any] = json.loads(workspace.run(python, "live_worker", live, f"{own}-live"))
         found["version"] = server.version
         return found

@@ -210,6 +210,12 @@ def test_an_unknown_revision(app: App, option: str) -> None:
     assert_one_sentence(app.run("check", option, "zzzz9"), "'zzzz9' is no revision of")
 
 
+@pytest.mark.parametrize("option", ["--from", "--to", "--since", "--url", "--target", "--metadata"])
+def test_an_option_that_is_empty_is_not_taken_for_left_out(app: App, option: str) -> None:
+    app.users(ADD_AGE)
+    assert_one_sentence(app.run("check", option, ""), f"{option} is empty")
+
+
 def test_an_ambiguous_revision(app: App) -> None:
     app.revision("abcd1", CREATE_USERS)
     app.revision("abcd2", ADD_AGE, down="abcd1")

@@ -18,7 +18,8 @@ from zdmigrate.verdict.model import Finding, Phase, Verdict
 from zdmigrate.waivers import UNREPLAYABLE
 
 FORMAT = 1
-_ACCEPTED = "accepted by the baseline"
+#: The reason that reports give for what the baseline accepts.
+ACCEPTED = "accepted by the baseline"
 
 
 class Entry(msgspec.Struct, frozen=True, order=True):
@@ -81,7 +82,7 @@ def apply_baseline(plan: Plan, baseline: Baseline) -> Plan:
         changes = []
         for change in revision.changes:
             rules = {
-                rule: _ACCEPTED
+                rule: ACCEPTED
                 for rule in {item.rule for item in change.judgement.findings}
                 if all(
                     not _blocks(item) or _entry(revision, change, item) in accepted
@@ -93,7 +94,7 @@ def apply_baseline(plan: Plan, baseline: Baseline) -> Plan:
             changes.append(replace(change, waivers={**rules, **change.waivers}) if rules else change)
         error_waived = revision.error_waived
         if revision.recorded.error is not None and _error_entry(revision) in accepted:
-            error_waived = error_waived or _ACCEPTED
+            error_waived = error_waived or ACCEPTED
         revisions.append(replace(revision, changes=tuple(changes), error_waived=error_waived))
     return replace(plan, revisions=tuple(revisions))
 

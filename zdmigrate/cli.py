@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,6 +29,8 @@ _EPILOG = (
 
 #: What a shell calls a command that Ctrl-C ended.
 _INTERRUPTED = 130
+#: What a shell calls a command that SIGPIPE ended. Never 0 or 1: a gate that could not report has said nothing.
+_READER_GONE = 141
 
 
 class _Group(click.Group):
@@ -42,6 +45,10 @@ class _Group(click.Group):
         except KeyboardInterrupt:
             click.echo("zdmigrate: interrupted", err=True)
             ctx.exit(_INTERRUPTED)
+        except BrokenPipeError:
+            # The reader went away: what it did not take must not fail once more when Python flushes at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(_READER_GONE)
 
 
 @click.group(cls=_Group, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -99,6 +106,10 @@ def _request(options: dict[str, Any], *, since: str | None = None) -> Request:
     from zdmigrate.assemble import Request
     from zdmigrate.config import find_config, load_settings
 
+    for name, value in {**options, "since": since}.items():
+        if value == "":
+            flag = name.rstrip("_").replace("_", "-")
+            raise UsageError(f"--{flag} is empty; leave it out, or see why the variable it comes from is not set")
     given: Path | None = options["config"]
     config = find_config(given)
     settings = load_settings(config).override(
@@ -221,6 +232,32 @@ def check(
 
 
 @main.command()
+@click.argument("revisions", nargs=-1)
+@click.option("--server", required=True, metavar="URL", help="Server to make a scratch database on, and drop it again.")
+@_history_options
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Report format.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write the report to a file.")
+@click.pass_context
+def prove(
+    ctx: click.Context,
+    /,
+    revisions: tuple[str, ...],
+    server: str,
+    format_: str,
+    output: Path | None,
+    **options: Any,
+) -> None:
+    """Run old code's statements on a real server after each change: exits 1 when one breaks, 3 when one was not run."""
+    from zdmigrate.config import expand_variables
+    from zdmigrate.proof import report
+    from zdmigrate.proof.prove import prove_plan
+
+    proof = prove_plan(_assemble(_request(options)), expand_variables(server), only=revisions)
+    _write(output, report.text(proof) if format_ == "text" else report.render(proof))
+    ctx.exit(proof.exit_code)
+
+
+@main.command()
 @click.option("-c", "--config", type=click.Path(path_type=Path), help="The app's alembic.ini.")
 @click.option("--metadata", metavar="PKG.MODULE:OBJECT", help="The app's MetaData (default: the `metadata` setting).")
 @click.option("--app-version", help="The app's version (default: `git describe`).")
@@ -273,8 +310,12 @@ def _console(stream: Any) -> Console:
     """Colour only on a terminal and never with NO_COLOR; long lines are left to the terminal."""
     from rich.console import Console
 
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
     terminal = bool(getattr(stream, "isatty", lambda: False)())
-    return Console(file=stream, highlight=False, markup=False, emoji=False, width=None if terminal else 160)
+    return Plain(file=stream, highlight=False, markup=False, emoji=False, width=None if terminal else 160)
 
 
 def _print(output: Path | None, show: Callable[[Console], None]) -> None:
@@ -290,7 +331,9 @@ def _print(output: Path | None, show: Callable[[Console], None]) -> None:
 
 def _write(output: Path | None, text: str) -> None:
     if output is None:
-        sys.stdout.write(text)
+        # By lines: with PYTHONUNBUFFERED one long write may end early, when the reader goes, without an error.
+        sys.stdout.writelines(text.splitlines(keepends=True))
+        sys.stdout.flush()
         return
     try:
         output.write_text(text, encoding="utf-8")

@@ -55,3 +55,7 @@ class DegradedWriteError(StoreUnavailableError):
 
 class HeadersSentError(SessionError, RuntimeError):
     """What was asked for needs a response header, and the headers have left."""
+
+
+class SessionNotLoadedError(SessionError, RuntimeError):
+    """An async app touched a session that is not read yet, on the event loop, which reading would block."""

@@ -14,10 +14,10 @@ def main() -> None:
     job = json.load(sys.stdin)
     out = os.dup(1)
     os.dup2(2, 1)
+    from sqlalchemy import MetaData
+
     from zdmigrate.flavour import Flavour
     from zdmigrate.history.load_metadata import create_statements
-
-    from sqlalchemy import MetaData
 
     whole = MetaData()
     for text in job["metadata"]:

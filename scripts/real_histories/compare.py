@@ -128,7 +128,8 @@ def _settled(texts: Iterable[str]) -> list[str]:
     """Indexes of one table made one after the other in alphabetical order: SQLAlchemy keeps them in a set."""
     found: list[str] = []
     for table, group in itertools.groupby(texts, _indexed_table):
-        found += sorted(group) if table else group
+        texts_of_one = list(group)
+        found += sorted(texts_of_one) if table else texts_of_one
     return found
 
 

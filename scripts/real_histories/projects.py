@@ -15,6 +15,7 @@ class Project:
         metadata: `module:object` of every MetaData its `create_all` makes before the history begins.
         extra: more to install with it.
         setup: module of `setups` imported first, where revisions read what the app sets up before it migrates.
+        url_variable: names the database to the app's own settings, for the run on a server.
         environment: variables its own set-up wants.
         branches: the revisions are in sub-folders of `versions`.
     """
@@ -27,6 +28,7 @@ class Project:
     branches: bool = False
     extra: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    url_variable: str = ""
 
     @property
     def requirement(self) -> str:
@@ -62,6 +64,7 @@ PROJECTS = (
         metadata=("flask_appbuilder.security.sqla.models:Model.metadata",),
         setup="superset",
         extra=("flask-caching==2.3.1",),  # as Superset locks it; newer ones do not fit
+        url_variable="SUPERSET_DATABASE",
     ),
     Project("keystone", "30.0.0", "keystone/common/sql/migrations", branches=True, setup="keystone"),
     Project("neutron", "29.0.0", "neutron/db/migration/alembic_migrations", branches=True),

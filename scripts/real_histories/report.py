@@ -68,8 +68,8 @@ class Outcome:
             return f"live: {ran} of {len(self.live['revisions'])} ran, {self.identical():.1f} % identical"
         run = getattr(self, way)
         return (
-            f"{way}: {len(run['revisions'])} revisions, {self.changes(run)} changes, unknown {self.unknown(run):.2f} %, "
-            f"{len(self.unknown_revisions(run))} revisions; {run['seconds']:.1f} s, {run['peak_mb']:.0f} MB"
+            f"{way}: {len(run['revisions'])} revisions, {self.changes(run)} changes, "
+            f"unknown {self.unknown(run):.2f} %, {len(self.unknown_revisions(run))} revisions; {run['seconds']:.1f} s, {run['peak_mb']:.0f} MB"
         )
 
     def shortcomings(self) -> list[str]:

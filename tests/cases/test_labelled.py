@@ -17,6 +17,11 @@ from zdmigrate.flavour import Flavour
 from zdmigrate.verdict.model import Verdict
 
 _WANTED = {"no": Verdict.UNSAFE, "yes": Verdict.SAFE, "depends": Verdict.CONDITIONAL}
+#: Where we say something else than the label, because a server does: tests/proof/test_labelled.py runs every case.
+_EXPLAINED = {
+    # b + c of two large INTs is out of range for the generated INT: 1264 from old code's INSERT (MySQL 9.7).
+    "C063": Verdict.CONDITIONAL,
+}
 _FLAVOURS = ("mysql:8.4", "mysql:9.7", "mariadb:10.11")
 
 
@@ -42,6 +47,6 @@ def test_a_labelled_case_gets_the_verdict_of_its_label(case: Case, flavour: str)
     judgements = judged(case.base, case.sql, flavour=Flavour.parse(flavour))
     worst = Verdict.worst(item.old for item in judgements)
     reasons = [finding.reason for item in judgements for finding in item.findings]
-    assert worst is _WANTED[case.label], (case.sql, case.reason, reasons)
+    assert worst is _EXPLAINED.get(case.id, _WANTED[case.label]), (case.sql, case.reason, reasons)
     if worst is Verdict.CONDITIONAL:
         assert any(item.conditions for item in judgements)

@@ -6,16 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import pymysql
-import sqlalchemy
-
 from tests.verdict.support import recorded
 from zdmigrate.flavour import Flavour
-from zdmigrate.history.catalog import Catalog
+from zdmigrate.history.catalog import ColumnType
 from zdmigrate.history.load_live import flavour_of
 from zdmigrate.history.recording import RecordedStatement
 from zdmigrate.history.statements import parse, parse_type
-from zdmigrate.history.catalog import ColumnType
 from zdmigrate.proof.runner import Change, Step, prove
 from zdmigrate.proof.scratch import Scratch, SqlError, scratch
 from zdmigrate.proof.workload import Rows, Workload, derive
@@ -26,7 +22,7 @@ from zdmigrate.verdict.rules import RULES
 from zdsession.manifest import Manifest
 
 
-class Unbuildable(Exception):
+class UnbuildableError(Exception):
     """The server refuses the base schema: no case."""
 
 
@@ -74,13 +70,11 @@ class Case:
         return "\n".join(lines)
 
 
-def run_case(
-    made: Scratch, base: str, *statements: str, flavour: Flavour, manifests: Sequence[Manifest] = ()
-) -> Case:
+def run_case(made: Scratch, base: str, *statements: str, flavour: Flavour, manifests: Sequence[Manifest] = ()) -> Case:
     """Judge and run a case in an empty scratch database.
 
     Raises:
-        Unbuildable: when the server refuses the base schema.
+        UnbuildableError: when the server refuses the base schema.
     """
     start, found = recorded(base, *statements, flavour=flavour)
 
@@ -99,7 +93,7 @@ def run_case(
     try:
         steps = prove(made, texts, workloads, changes)
     except SqlError as error:
-        raise Unbuildable(f"{base}: {error}") from error
+        raise UnbuildableError(f"{base}: {error}") from error
     return Case(tuple(judgements), steps, tuple(found))
 
 

@@ -72,12 +72,16 @@ def _unsure(question: str, ended: str = "") -> str:
     return f"{text}{f' ({ended})' if ended else ''}; pass that schema with --url, --schema or --metadata"
 
 
+def _cannot_be_read(node: object) -> bool:
+    return isinstance(node, Opaque) or (isinstance(node, CallRoutine) and node.carried_out is None)
+
+
 def put_down_to(outcome: Outcome, path: str, catalog: Catalog, stood_in: Sequence[str]) -> ReplayError | None:
     """The revision's error, put down to the stand-ins where it used any, and to the schema where that is in doubt."""
     error = outcome.error
     if error is None or error.kind in (ReplayErrorKind.TIME_OUT, ReplayErrorKind.IMPORT_FAILED):
         return error
-    unread = next((item for item in outcome.statements if isinstance(item.statement.node, Opaque | CallRoutine)), None)
+    unread = next((item for item in outcome.statements if _cannot_be_read(item.statement.node)), None)
     if error.kind is ReplayErrorKind.REFUSED and unread is not None:
         return ReplayError(
             ReplayErrorKind.OPAQUE_SQL,

@@ -25,6 +25,7 @@ _BLOBS = ("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob")
 #: The first AUTO_INCREMENT value handed out; statements that carry one are recognised by it.
 FIRST_ID = 900_000_001
 _JSON_NAME = re.compile(r"json|params|metadata|config|conf$|extra|options|settings|context|position|payload", re.I)
+_URL_NAME = re.compile(r"(?:^|_)ur[il]$", re.I)
 #: A pickled empty dict: what a BLOB column of a Python app often holds.
 _PICKLED = b"\x80\x04}\x94."
 _NUMBER = re.compile(r"\d+")
@@ -115,6 +116,8 @@ class Fabrication:
         fixed, nullable = column.type.name == "char", column.nullable
         if self.text == "1" and _JSON_NAME.search(column.name) and length not in (32, 36):
             return "{}"
+        if _URL_NAME.search(column.name) and (self.text == "1" or not nullable):
+            return "mysql+pymysql://user@localhost/db"
         if self.text == "1" and length == 36:
             return "00000000-0000-4000-8000-000000000001"
         if self.text == "1" and length == 32 and fixed:

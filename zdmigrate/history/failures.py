@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import enum
 import os
 import re
 from types import ModuleType, TracebackType
@@ -89,6 +90,13 @@ def wants_a_row(error: BaseException) -> bool:
             return "values to unpack" in text
         case _:
             return False
+
+
+def missing_member(error: BaseException) -> str | None:
+    """The name a KeyError was raised for, if it was one: what a JSON object made up for a row lacks."""
+    if not isinstance(error, KeyError) or len(error.args) != 1 or not isinstance(error.args[0], str):
+        return None
+    return str.__str__(error.args[0]) if not isinstance(error.args[0], enum.Enum) else str(error.args[0].value)
 
 
 def raised_on_purpose(error: BaseException, path: str) -> bool:

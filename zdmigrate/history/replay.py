@@ -6,6 +6,7 @@ What both passes send is certain; what only one sends is `data_dependent`. See D
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +20,7 @@ from zdmigrate.history.catalog import Catalog
 from zdmigrate.history.charsets import empty_catalog
 from zdmigrate.history.doubts import Outcome, doubt, leaves_doubt, put_down_to, stuck
 from zdmigrate.history.fabricated import Fabrication
-from zdmigrate.history.failures import raised_on_purpose, wants_a_row
+from zdmigrate.history.failures import missing_member, raised_on_purpose, wants_a_row
 from zdmigrate.history.recording import (
     RecordedHistory,
     RecordedRevision,
@@ -33,6 +34,10 @@ from zdmigrate.history.stage import Direction, Pass, Stage, open_stage
 
 #: What text columns hold, tried in turn while the revision fails on it: a number, JSON, a list, a date, NULL.
 _TEXTS = ("1", "{}", "[]", "2020-01-01 00:00:00", None)
+#: How many members of a JSON text are found out by what the revision fails for want of.
+_MEMBERS = 4
+_VALUES: tuple[object, ...] = ("1", [], {})
+_MOST_TEXTS = 20
 #: How many guards (`if rows: raise`) of one revision are stepped over to see what comes after them.
 _GUARDS = 5
 
@@ -244,11 +249,17 @@ def _with_rows(play: Callable[[Fabrication], Pass], path: str) -> list[Pass]:
     withheld: frozenset[str] = frozenset()
     while True:
         tried: list[Pass] = []
-        for text in _TEXTS:
+        texts: list[tuple[str | None, dict[str, object]]] = [(text, {}) for text in _TEXTS]
+        for text, members in texts:
             tried.append(play(Fabrication(rows=True, text=text, withheld=withheld)))
             raised = tried[-1].raised
             if raised is None or raised_on_purpose(raised, path) or tried[-1].timed_out:
                 break
+            wanted = missing_member(raised)
+            if wanted is not None and wanted not in members and len(members) < _MEMBERS and len(texts) < _MOST_TEXTS:
+                # JSON in a text column: give it the member it was asked for, as a text, a list, an object.
+                grown = [{**members, wanted: value} for value in _VALUES]
+                texts += [(json.dumps(item), item) for item in grown]
         else:
             tried[-1] = tried[0]
         best = tried[-1]

@@ -6,7 +6,7 @@ import re
 import sys
 import sysconfig
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -18,12 +18,23 @@ from zdmigrate.history.answers import Answer, Answers, UnanswerableError, labels
 from zdmigrate.history.apply import Refused, apply, reveal
 from zdmigrate.history.catalog import Catalog, Delta, difference
 from zdmigrate.history.fabricated import FIRST_ID, Fabrication, carries_fabrication
+from zdmigrate.history.procedures import statements_of_call
 from zdmigrate.history.recording import RecordedStatement, Refusal, SessionState
 from zdmigrate.history.settings import set_variable
 from zdmigrate.history.standin import MARK, StandIn
 from zdmigrate.history.statements import parse
 from zdmigrate.history.stubs import Notebook
-from zdmigrate.history.syntax import Delete, Insert, Select, SetVariable, Statement, Update, Use
+from zdmigrate.history.syntax import (
+    AlterTable,
+    CallRoutine,
+    Delete,
+    Insert,
+    Select,
+    SetVariable,
+    Statement,
+    Update,
+    Use,
+)
 from zdmigrate.history.touched import check_names, touched
 
 _FIRST_WORD = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|#[^\n]*(?:\n|$)|/\*(?!!).*?\*/|\()*(\w+)", re.S)
@@ -158,9 +169,14 @@ class Server:
         node, before = statement.node, reveal(statement, self.catalog, self.flavour)
         refusal: Refused | None = None
         after = before
+        inner: tuple[Statement, ...] = ()
+        if isinstance(node, CallRoutine):
+            statement, inner = self._called(statement, node)
         try:
             check_names(node, before)
             after = apply(statement, before, self.session, self.flavour)
+            for one in inner:
+                after = apply(one, after, self.session, self.flavour)
         except Refused as refused:
             refusal = refused
         self._record(statement, before, after, refusal, tainted)
@@ -179,6 +195,31 @@ class Server:
             case Update() | Delete():
                 return Result(rowcount=self.fabrication.affected(statement.sql))
         return Result()
+
+    def _called(self, statement: Statement, node: CallRoutine) -> tuple[Statement, tuple[Statement, ...]]:
+        """A CALL with the one schema change its procedure makes here, where the procedure's body tells."""
+        routine = self.catalog.routines.get(f"procedure {node.name}")
+        texts = statements_of_call(routine, self._has_row) if routine is not None else None
+        if texts is None:
+            return statement, ()
+        parsed = [one for text in texts for one in self._parse(text, None) if not isinstance(one.node, Select)]
+        if len(parsed) > 1 or not all(isinstance(one.node, AlterTable) for one in parsed):
+            return statement, ()
+        return replace(statement, node=replace(node, carried_out=tuple(one.node for one in parsed))), tuple(parsed)
+
+    def _has_row(self, query: str) -> bool | None:
+        """Whether a query of a procedure's body has a row; None when only a real server knows."""
+        select = self._parse(query, None)[0].node
+        if not isinstance(select, Select) or any("information_schema" not in name.lower() for name in select.tables):
+            return None
+        known = len(self.answers.unsure)
+        try:
+            found = bool(self.answers.select(query, self.catalog, self.session).rows)
+        except UnanswerableError:
+            return None
+        sure = len(self.answers.unsure) == known
+        del self.answers.unsure[known:]
+        return found if sure else None
 
     def _record(
         self, statement: Statement, before: Catalog, after: Catalog, refusal: Refused | None, tainted: bool

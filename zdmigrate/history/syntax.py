@@ -386,9 +386,13 @@ class DropRoutine:
 
 @dataclass(frozen=True, slots=True)
 class CallRoutine:
-    """CALL procedure(...): what it does is not in the statement."""
+    """CALL procedure(...): what it does is not in the statement.
+
+    `carried_out` is filled in where the procedure's body tells (see `procedures`): the change it makes, or none.
+    """
 
     name: str
+    carried_out: tuple[Node, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ class Step:
     """What execution says of one statement of the migration.
 
     Attributes:
-        result: old code held or broke after it; the server refused it; or it was not run.
+        result: old code held, or broke by it; the server refused it; or it was not run.
         statements, rows: statements of old code that ran after it, and rows they decoded.
         broken: the first break.
         reason: why it was refused or not run.
@@ -66,11 +66,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One statement of the migration: its text, and its tree."""
+    """One statement of the migration: its text, and its tree.
+
+    Attributes:
+        not_run: why it must not run, or "".
+        may_fail: the revision itself lives with a refusal (it catches the error, or stops there).
+    """
 
     sql: str
     node: s.Node
-    redacted: bool = False
+    not_run: str = ""
+    may_fail: bool = False
 
 
 Derive = Callable[[Rows], Sequence[Workload]]
@@ -136,6 +142,8 @@ def _carried_out(migration: Session, change: Change) -> Step | None:
         migration.run(change.sql)
         migration.run("COMMIT")
     except SqlError as error:
+        if change.may_fail:
+            return None
         return Step(change.sql, "refused", errno=error.errno, reason=error.message)
     return None
 
@@ -154,7 +162,7 @@ def reaches_outside(change: Change) -> str:
         case s.Opaque():
             return "it could not be parsed, so that nobody knows what else it does"
         case _:
-            return "its text holds a secret that was blotted out" if change.redacted else ""
+            return change.not_run
 
 
 @dataclass(slots=True)
@@ -172,6 +180,7 @@ class _OldCode:
     session: Session
     workload: Workload
     meaning: dict[Query, _Outcome] = field(default_factory=dict)
+    lost: int = 0
 
     def start(self) -> None:
         """Fill the tables and learn what each statement does; what fails now is no statement of old code."""
@@ -187,21 +196,30 @@ class _OldCode:
                 continue
 
     def check(self, plain: frozenset[str]) -> Iterator[Break | int]:
-        """Run every legal statement again: rows decoded, or how it broke. Writes to `plain` tables are left out."""
-        for query, meant in self.meaning.items():
+        """Run every legal statement again: rows decoded, or how it broke, after which it is not tried again.
+
+        Writes to `plain` tables are left out.
+        """
+        for query, meant in list(self.meaning.items()):
             if query.kind != "select" and not plain.isdisjoint(query.observes):
                 continue
-            try:
-                found = self._outcome(query)
-            except SqlError as error:
-                yield Break(query, error.errno, error.message)
-            except ValueError as error:
-                yield Break(query, None, str(error))
-            else:
-                difference = _difference(meant, found)
-                yield Break(query, None, difference) if difference else sum(
-                    sum(rows.values()) for rows in found.tables.values()
-                )
+            found = self._again(query, meant)
+            if isinstance(found, Break):
+                del self.meaning[query]
+                self.lost += 1
+            yield found
+
+    def _again(self, query: Query, meant: _Outcome) -> Break | int:
+        try:
+            found = self._outcome(query)
+        except SqlError as error:
+            return Break(query, error.errno, error.message)
+        except ValueError as error:
+            return Break(query, None, str(error))
+        difference = _difference(meant, found)
+        if difference:
+            return Break(query, None, difference)
+        return sum(sum(rows.values()) for rows in found.tables.values())
 
     def _outcome(self, query: Query) -> _Outcome:
         before = [f"SET insert_id = {NEXT_ID}"] if query.kind == "insert" else []
@@ -222,17 +240,22 @@ class _OldCode:
 
 def _tried(users: Sequence[_OldCode], sql: str) -> Step:
     plain = _without_rollback(users[0].session) if users else frozenset()
-    statements = rows = 0
+    statements = rows = lost = 0
+    first: Break | None = None
     for user in users:
+        lost += user.lost
         for found in user.check(plain):
             if isinstance(found, Break):
-                return Step(sql, "broke", statements, rows, found)
-            statements += 1
-            rows += found
+                first = first or found
+            else:
+                statements += 1
+                rows += found
     notes = tuple(gap for user in users for gap in user.workload.gaps)
     if plain:
         notes += (f"no writes to {', '.join(sorted(plain))}: its engine cannot roll them back",)
-    return Step(sql, "held", statements, rows, notes=notes)
+    if lost:
+        notes += (f"{lost} statements of old code are left out: they broke before",)
+    return Step(sql, "held" if first is None else "broke", statements, rows, first, notes=notes)
 
 
 def _without_rollback(session: Session) -> frozenset[str]:

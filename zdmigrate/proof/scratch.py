@@ -87,7 +87,7 @@ class Scratch:
         """End our connections, also one that a statement still keeps busy, and drop the database."""
         for connection in self._open:
             with suppress(SqlError):
-                _run(self._control, f"KILL {connection.thread_id()}")
+                _run(self._control, f"KILL {connection.server_thread_id[0]}")
             with suppress(pymysql.MySQLError):
                 connection.close()
         self._open.clear()
@@ -115,7 +115,7 @@ class Session:
             SqlError: when the server refuses it or takes too long.
         """
         try:
-            count = self._cursor.execute(sql)
+            count: int = self._cursor.execute(sql)
             while self._cursor.nextset():
                 pass
         except pymysql.MySQLError as error:
@@ -130,10 +130,10 @@ class Session:
         """
         try:
             self._cursor.execute(sql)
-            return self._cursor.fetchall()
+            found: Sequence[tuple[Any, ...]] = self._cursor.fetchall()
         except pymysql.MySQLError as error:
             raise _error(error) from error
-
+        return found
 
     def batch(self, statements: Sequence[str]) -> list[tuple[int, Sequence[tuple[Any, ...]]]]:
         """Run statements in one round trip: the rows each matched or returned.

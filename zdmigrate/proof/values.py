@@ -37,13 +37,13 @@ def plain(kind: ColumnType, number: int) -> Value:
         case "tinyint" | "smallint" | "mediumint" | "int" | "bigint":
             return number + 1
         case "decimal":
-            digits, scale = (*kind.args, 10, 0)[:2] if len(kind.args) != 1 else (kind.args[0], 0)
+            digits, scale = _precision(kind)
             whole = digits - scale
             return Decimal(number + 1) if whole >= 3 else Decimal((number % 9) + 1).scaleb(-scale if whole < 1 else 0)
         case "float" | "double":
             return float(number + 1)
         case "bit":
-            return (number + 1) % (2 ** (kind.args or (1,))[0])
+            return (number + 1) % (1 << (kind.args or (1,))[0])
         case "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext":
             return _short(str(101 + number), _characters(kind), number)
         case "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob":
@@ -107,7 +107,7 @@ def _edges(kind: ColumnType, other: int) -> Iterator[Value]:
         low, high = (0, 2**bits - 1) if kind.unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
         yield from (high - other, low + other, 0)
     elif name == "decimal":
-        digits, scale = (*kind.args, 0)[:2] if kind.args else (10, 0)
+        digits, scale = _precision(kind)
         most = Decimal(10**digits - 1 - other).scaleb(-scale)
         yield from (most, Decimal(0)) if kind.unsigned else (most, -most, Decimal(0))
     elif name in ("float", "double"):
@@ -193,6 +193,11 @@ def _wide(charset: str) -> tuple[str, ...]:
     if charset in ("utf8mb3", "ucs2"):
         return ("é", "ж")
     return ("é",) if charset in _ONE_BYTE else ()
+
+
+def _precision(kind: ColumnType) -> tuple[int, int]:
+    digits, scale, *_ = (*(kind.args or (10,)), 0)
+    return digits, scale
 
 
 def _characters(kind: ColumnType) -> int:

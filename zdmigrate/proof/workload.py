@@ -65,7 +65,9 @@ class Reading:
             found = set(str(value).split(",")) - {""} if self.several else {str(value)}
             unknown = sorted(found - self.members)
             if unknown:
-                raise ValueError(f"LookupError: {unknown[0]!r} is not among the members old code knows of {self.column}")
+                raise ValueError(
+                    f"LookupError: {unknown[0]!r} is not among the members old code knows of {self.column}"
+                )
         return (_type_name(value), value)
 
 
@@ -165,9 +167,7 @@ class _Mapped:
     reading: Reading
 
 
-def _model(
-    table: Table, name: str, manifest: Manifest | None, read_type: ReadType | None
-) -> tuple[_Mapped, ...]:
+def _model(table: Table, name: str, manifest: Manifest | None, read_type: ReadType | None) -> tuple[_Mapped, ...]:
     if manifest is None:
         return tuple(_mapped(column, column.type, None) for column in table.columns)
     mapped: MappedTable | None = manifest.tables.get(name)
@@ -193,7 +193,8 @@ def _narrowed(stored: ColumnType, kind: ColumnType) -> ColumnType:
 def _mapped(column: Column, kind: ColumnType, item: MappedColumn | None) -> _Mapped:
     generated = column.generated is not None or (item is not None and item.generated)
     if item is None:
-        nullable, required = column.nullable or generated, not column.insert_may_omit
+        # An ENUM that is NOT NULL has its first member for a default.
+        nullable, required = column.nullable or generated, not (column.insert_may_omit or kind.name == "enum")
         members = kind.members if kind.name in ("enum", "set") else None
     else:
         nullable = item.nullable or generated
@@ -275,9 +276,7 @@ class _RowMaker:
             if key.unique and all(item is not None and not item.nullable for item in columns):
                 return key.columns
         loose = ("float", "double", "json", "geometry", "point", "vector")
-        return tuple(
-            item.name for item in self.table.columns if item.generated is None and item.type.name not in loose
-        )
+        return tuple(item.name for item in self.table.columns if item.generated is None and item.type.name not in loose)
 
 
 def _writes(maker: _RowMaker, model: Sequence[_Mapped], rows: Rows) -> Iterator[Query]:
@@ -298,7 +297,11 @@ def _writes(maker: _RowMaker, model: Sequence[_Mapped], rows: Rows) -> Iterator[
 
     required = [item for item in written if item.required]
     yield statement("INSERT of required columns only", {item.column.name: fresh(item, 0) for item in required})
-    spare = {item.column.name: edges(item.type, spare=True) for item in written if item.column.name.lower() not in maker.references}
+    spare = {
+        item.column.name: edges(item.type, spare=True)
+        for item in written
+        if item.column.name.lower() not in maker.references
+    }
     count = min(max((len(found) for found in spare.values()), default=1), MOST_ROWS)
     for number in range(count):
         values = {}
@@ -309,6 +312,8 @@ def _writes(maker: _RowMaker, model: Sequence[_Mapped], rows: Rows) -> Iterator[
                 fresh(item, number) if collides or not extremes else extremes[number % len(extremes)]
             )
         yield statement("INSERT of every column", values)
+    pair = [{item.column.name: fresh(item, number) for item in required} for number in (38, 39)]
+    yield Query(name, "insert", "INSERT of two rows with required columns only", insert(name, *pair))
     full = {item.column.name: fresh(item, 40) for item in written}
     yield statement("INSERT that repeats values of a row where it may", full)
     for item in written:
@@ -337,10 +342,11 @@ def _new_values(maker: _RowMaker, item: _Mapped, rows: Rows) -> Iterator[Value]:
         yield None
 
 
-def insert(table: str, values: Mapping[str, Value]) -> str:
+def insert(table: str, *rows: Mapping[str, Value]) -> str:
     """An INSERT with a column list."""
-    columns = ", ".join(map(_quoted, values))
-    return f"INSERT INTO {_quoted(table)} ({columns}) VALUES ({', '.join(map(literal, values.values()))})"
+    columns = ", ".join(map(_quoted, rows[0]))
+    values = ", ".join(f"({', '.join(map(literal, row.values()))})" for row in rows)
+    return f"INSERT INTO {_quoted(table)} ({columns}) VALUES {values}"
 
 
 def _with_relatives(base: Catalog, names: set[str]) -> set[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from zdmigrate import __version__
+from zdmigrate.baseline import ACCEPTED
 from zdmigrate.gate import GateResult
 from zdmigrate.plan import Plan, PlannedChange
 from zdmigrate.report.paths import shown, uri
@@ -101,5 +102,6 @@ def _located(
         "partialFingerprints": {"zdmigrate/v1": fingerprint},
     }
     if suppressed:
-        result["suppressions"] = [{"kind": "inSource", "justification": suppressed}]
+        kind = "external" if suppressed == ACCEPTED else "inSource"
+        result["suppressions"] = [{"kind": kind, "justification": suppressed}]
     return result

@@ -9,7 +9,7 @@ from functools import lru_cache
 from zdmigrate.flavour import Flavour
 from zdmigrate.history.catalog import Catalog, Table
 from zdmigrate.history.recording import RecordedStatement
-from zdmigrate.history.syntax import AlterTable
+from zdmigrate.history.syntax import AlterTable, CallRoutine
 from zdmigrate.verdict.differences import Difference, actions_on_unseen_table, differences_of
 from zdmigrate.verdict.evidence import OldCode
 from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
@@ -71,6 +71,8 @@ def judge(
         subjects += [node, *actions_on_unseen_table(node.name, node.actions, _honours_inline_references(target))]
     else:
         subjects.append(node)
+        if isinstance(node, CallRoutine):
+            subjects += node.carried_out or ()
         subjects.extend(differences_of(base, recorded.before, recorded.after, recorded.delta))
     by_type = _by_subject(tuple(rules))
     findings: list[Finding] = []

@@ -1,4 +1,4 @@
-"""`superset db upgrade` runs inside Superset's Flask app; some revisions read its configuration, or import its views."""
+"""`superset db upgrade` runs inside Superset's Flask app; revisions read its configuration, or import its views."""
 
 from superset.app import create_app
 

@@ -1,5 +1,5 @@
 """Superset's defaults with our few settings on top."""
 
-from superset.config import *  # noqa: F403
+from superset.config import *  # noqa: F403, I001
 
 from setups.superset_config import *  # noqa: F403

@@ -28,6 +28,9 @@ def estimate(recorded: RecordedStatement, target: Flavour, base: Catalog | None 
     if recorded.refusal is not None:
         return refused(recorded.refusal)
     node = recorded.statement.node
+    if isinstance(node, s.CallRoutine) and node.carried_out:
+        inner = replace(recorded, statement=replace(recorded.statement, node=node.carried_out[0]))
+        return estimate(inner, target, base)
     if not isinstance(node, s.AlterTable):
         return cost_of_other(node, recorded, target, base)
     table = recorded.before.table(node.name)

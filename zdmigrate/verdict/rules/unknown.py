@@ -23,7 +23,12 @@ def judge_opaque(subject: Opaque, context: Context) -> Iterator[Finding]:
 
 
 def judge_call(subject: CallRoutine, context: Context) -> Iterator[Finding]:
-    """What a procedure does is in its body, under the rows that are there."""
+    """What a procedure does is in its body, under the rows that are there; where that tells, its change is judged."""
+    if subject.carried_out is not None:
+        if not subject.carried_out:
+            reason = f"CALL {subject.name}() changes nothing here: the condition in its body does not hold."
+            yield Finding("ZD902", Verdict.SAFE, Verdict.SAFE, Phase.NEUTRAL, reason)
+        return
     routine = context.before.routines.get(f"procedure {subject.name}")
     if routine is None:
         body = "its body was never seen (show it with --url or --schema dump.sql)"

@@ -4,20 +4,80 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from zdmigrate.history.catalog import Column
+from zdmigrate.history.syntax import AlterTable, DropColumnDefault
 from zdmigrate.verdict.differences import ColumnChanged
 from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
 from zdmigrate.verdict.rules.columns.scope import always_written, at, changed_here, loosely, unmapped, untouched
-from zdmigrate.verdict.rules.wording import op_set_default, sa_default, sql_default, steps
+from zdmigrate.verdict.rules.origin import living, target
+from zdmigrate.verdict.rules.wording import op_execute, op_set_default, quoted, sa_default, sql_default, steps
 
 
-def judge(change: ColumnChanged, context: Context) -> Iterator[Finding]:
+def judge(subject: ColumnChanged | AlterTable, context: Context) -> Iterator[Finding]:
     """NOT NULL: INSERTs that leave it out fail (1364). Nullable: they store NULL instead."""
+    if isinstance(subject, ColumnChanged):
+        yield from _changed(subject, context)
+        return
+    for action in subject.actions:
+        if isinstance(action, DropColumnDefault):
+            yield from _left_bare(subject.name, action.name, context)
+
+
+def leaves_bare(column: Column | None, context: Context) -> bool:
+    """Whether DROP DEFAULT makes INSERTs without this column fail although it is nullable or counts by itself.
+
+    MySQL then asks for a value as of a NOT NULL column: only a stated DEFAULT NULL is one. MariaDB stores NULL, and
+    for an ENUM so does MySQL.
+    """
+    if column is None or context.target.is_mariadb or column.generated is not None or column.default is not None:
+        return False
+    return (column.nullable and column.type.name != "enum") or column.auto_increment
+
+
+def _left_bare(name: str, column_name: str, context: Context) -> Iterator[Finding]:
+    """MySQL: DROP DEFAULT of a column that needed none."""
+    known = target(context, name)
+    table = known.old_name
+    now = living(context.after, context, table)
+    after = now.column(column_name) if now is not None and now.complete else None
+    if known.new or after is None or not leaves_bare(after, context):
+        return
+    before = known.old_column(after.name)
+    evidence = untouched(table, context) or (always_written(table, before, context) if before is not None else "")
+    repair = op_execute(f"ALTER TABLE {quoted(name)} ALTER {quoted(after.name)} SET DEFAULT NULL")
+    if after.auto_increment:
+        repair = "leave the column as it is: AUTO_INCREMENT is all the default it needs"
+    yield Finding(
+        RULE.id,
+        Verdict.SAFE if evidence else Verdict.UNSAFE,
+        Verdict.SAFE,
+        Phase.CONTRACT,
+        f"After DROP DEFAULT MySQL takes no INSERT that leaves out {at(table, after)}, also where NULL is allowed: it "
+        f"fails with 1364 (Field '{after.name}' doesn't have a default value)"
+        + (", and no deployed version sends one." if evidence else "; old code sends such INSERTs.")
+        + loosely(context),
+        "" if evidence else steps(("expand", repair)),
+        table=table,
+        column=after.name,
+        evidence=evidence,
+    )
+
+
+def _dropped_by_alter(change: ColumnChanged, context: Context) -> bool:
+    """Whether this statement says DROP DEFAULT, so that `_left_bare` speaks of it."""
+    if not isinstance(context.node, AlterTable) or not leaves_bare(change.after, context):
+        return False
+    name = change.after.name.lower()
+    return any(isinstance(item, DropColumnDefault) and item.name.lower() == name for item in context.node.actions)
+
+
+def _changed(change: ColumnChanged, context: Context) -> Iterator[Finding]:
     before, after = change.before, change.after
     here = changed_here(change, context) & {"default", "nullable", "auto_increment", "generated"}
     if before.default is None or after.default is not None or not here:
         return
-    if after.generated is not None or after.auto_increment:
+    if after.generated is not None or after.auto_increment or _dropped_by_alter(change, context):
         return
     where, was = at(change.table, before), sql_default(before.default)
     evidence = always_written(change.table, before, context) or untouched(change.table, context)
@@ -68,4 +128,4 @@ def judge(change: ColumnChanged, context: Context) -> Iterator[Finding]:
     )
 
 
-RULE = Rule("ZD211", "column default removed", (ColumnChanged,), (31, 32), judge)
+RULE = Rule("ZD211", "column default removed", (ColumnChanged, AlterTable), (31, 32), judge)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from zdmigrate.history.catalog import Table
 from zdmigrate.history.recording import RecordedStatement
 from zdmigrate.history.syntax import (
     AlterAction,
     AlterPartitions,
     AlterTable,
+    DropColumnDefault,
     ModifyColumn,
     OtherAction,
     Rebuild,
@@ -17,6 +19,7 @@ from zdmigrate.history.syntax import (
 )
 from zdmigrate.verdict.model import Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
+from zdmigrate.verdict.rules.columns.drop_default import leaves_bare
 
 
 def judge(recorded: RecordedStatement, context: Context) -> Iterator[Finding]:
@@ -30,7 +33,9 @@ def judge(recorded: RecordedStatement, context: Context) -> Iterator[Finding]:
                 yield _neutral(name, f"{name} is a temporary table: only the session that runs the migration sees it.")
             elif table is None and context.before.complete:
                 yield _neutral(name, f"There is no table {name}: IF EXISTS makes this statement do nothing.")
-            elif table is not None and table.complete and not any(map(_has_a_rule, actions)):
+            elif (
+                table is not None and table.complete and not any(_has_a_rule(item, table, context) for item in actions)
+            ):
                 yield _neutral(name, f"This statement leaves {name} as it is: it says what is there already.")
         case RenameTable(pairs=pairs):
             yield _neutral(pairs[0][0], "Only temporary tables, or tables that are not there, are renamed.")
@@ -38,13 +43,15 @@ def judge(recorded: RecordedStatement, context: Context) -> Iterator[Finding]:
             return
 
 
-def _has_a_rule(action: AlterAction) -> bool:
-    """Whether ZD109, ZD110 or ZD232 speaks of this action although it changes nothing."""
+def _has_a_rule(action: AlterAction, table: Table, context: Context) -> bool:
+    """Whether ZD109, ZD110, ZD211 or ZD232 speaks of this action although it changes nothing."""
     match action:
         case ModifyColumn() | AlterPartitions() | Rebuild() | OtherAction():
             return True
         case SetOptions(options=options):
             return [name for name, _ in options] == ["engine"]
+        case DropColumnDefault(name=name):
+            return leaves_bare(table.column(name), context)
         case _:
             return False
 
