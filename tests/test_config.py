@@ -133,9 +133,7 @@ def test_a_value_of_the_wrong_kind_in_pyproject(line: str, words: str) -> None:
     assert words in str(caught.value)
 
 
-def test_a_variable_of_the_environment_that_cannot_be_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_variable_of_the_environment_that_cannot_be_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = App(tmp_path, monkeypatch)
     app.users(ADD_AGE)
     monkeypatch.setenv("ZDMIGRATE_STUB_IMPORTS", "perhaps")

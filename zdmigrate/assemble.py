@@ -23,6 +23,7 @@ from zdmigrate.plan import Plan, make_plan
 from zdmigrate.report.wording import plural
 
 if TYPE_CHECKING:
+    from sqlalchemy import MetaData
     from sqlalchemy.engine import Connection
 
     from zdmigrate.live import LiveSchema
@@ -166,12 +167,27 @@ def _replay(
         imports=settings.imports,
         stub_imports=settings.stub_imports,
         revision_timeout=settings.revision_timeout,
+        metadata=_app_metadata(settings),
         version_table=settings.version_table,
     )
     history = replay(scripts, options, only=[item.revision for item in order], progress=progress)
     if not request.downgrade:
         return history
     return replace(history, revisions=replay_downgrades(scripts, options, history, progress=progress))
+
+
+def _app_metadata(settings: Settings) -> MetaData | None:
+    """The app's MetaData: its naming convention names the constraints that revisions leave unnamed."""
+    from zdmigrate.history.load import import_metadata
+
+    if settings.metadata is None:
+        return None
+    try:
+        return import_metadata(settings.metadata)
+    except UsageError:
+        if settings.stub_imports:
+            return None
+        raise
 
 
 def _starting_schema(request: Request, target: Flavour, live: LiveSchema | None) -> tuple[Catalog, bool]:

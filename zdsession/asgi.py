@@ -10,7 +10,7 @@ loop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from zdsession.errors import SessionNotLoadedError, StoreUnavailableError
@@ -21,8 +21,9 @@ from zdsession.response import SessionResponse
 from zdsession.session import Session
 from zdsession.stores.base import Store
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
+#: As permissive as Starlette's own types for middleware.
+Scope = Any
+Message = Any
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -113,7 +114,6 @@ class SessionMiddleware:
         self,
         app: ASGIApp,
         store: Store | str | SessionManager,
-        *,
         preload: bool | Callable[[Scope], bool] = True,
         **options: Any,
     ) -> None:
@@ -133,7 +133,8 @@ class SessionMiddleware:
         try:
             await self.app(scope, receive, response.send)
         except StoreUnavailableError as error:
-            await response.answer_outage(scope["type"], error)
+            if response.refused is None:
+                await response.answer_outage(scope["type"], error)
         finally:
             await response.end()
 

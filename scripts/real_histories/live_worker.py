@@ -74,7 +74,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     config = Config()
     config.set_main_option("script_location", job["scripts"].replace("%", "%%"))
     directory = ScriptDirectory(job["scripts"], version_locations=job["versions"] or None)
-    runner = Runner(engine, config, directory)
+    runner = Runner(engine, config, directory, _named(job["naming"]) if job["naming"] else None)
     # The app's own order: parents first, as `alembic upgrade heads` has it.
     order = [item.revision for item in reversed(list(directory.walk_revisions()))]
     return {"revisions": [runner.run(directory.get_revision(name)) for name in (job["order"] or order)]}
@@ -82,15 +82,19 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
 
 def _make_base(job: dict[str, Any], engine: Any) -> None:
     for text in job["metadata"]:
-        module, _, name = text.partition(":")
-        operator.attrgetter(name)(importlib.import_module(module)).create_all(engine)
+        _named(text).create_all(engine)
+
+
+def _named(text: str) -> Any:
+    module, _, name = text.partition(":")
+    return operator.attrgetter(name)(importlib.import_module(module))
 
 
 class Runner:
     """Runs revisions, one connection for all until one fails."""
 
-    def __init__(self, engine: Any, config: Config, directory: ScriptDirectory) -> None:
-        self.engine, self.config, self.directory = engine, config, directory
+    def __init__(self, engine: Any, config: Config, directory: ScriptDirectory, metadata: Any) -> None:
+        self.engine, self.config, self.directory, self.metadata = engine, config, directory, metadata
         self._stack: contextlib.ExitStack | None = None
         self._context: Any = None
         self._connection: Any = None
@@ -125,7 +129,7 @@ class Runner:
         self._stack = contextlib.ExitStack()
         self._connection = self._stack.enter_context(self.engine.connect())
         environment = self._stack.enter_context(EnvironmentContext(self.config, self.directory))
-        environment.configure(connection=self._connection, target_metadata=None)
+        environment.configure(connection=self._connection, target_metadata=self.metadata)
         self._context = environment.get_context()
         self._context._ensure_version_table()
         self._heads = HeadMaintainer(self._context, self._context.get_current_heads())

@@ -14,6 +14,7 @@ class Project:
         scripts: folder of its Alembic scripts below site-packages.
         metadata: `module:object` of every MetaData its `create_all` makes before the history begins.
         extra: more to install with it.
+        naming: `module:object` of the MetaData its env.py hands to Alembic (its naming convention matters).
         setup: module of `setups` imported first, where revisions read what the app sets up before it migrates.
         url_variable: names the database to the app's own settings, for the run on a server.
         environment: variables its own set-up wants.
@@ -24,6 +25,7 @@ class Project:
     version: str
     scripts: str
     metadata: tuple[str, ...] = ()
+    naming: str = ""
     setup: str = ""
     branches: bool = False
     extra: tuple[str, ...] = ()
@@ -48,12 +50,14 @@ PROJECTS = (
         "mlflow",
         "3.17.2",
         "mlflow/store/db_migrations",
+        naming="mlflow.store.db.base_sql_model:Base.metadata",
         metadata=("mlflow.store.tracking.dbmodels.initial_models:Base.metadata",),
     ),
     Project(
         "apache-airflow-core",
         "3.3.2",
         "airflow/migrations",
+        naming="airflow.models.dagrun:Base.metadata",
         # What Airflow itself chooses when it is told to use MySQL.
         environment=(("AIRFLOW__DATABASE__SQL_ENGINE_COLLATION_FOR_IDS", "utf8mb3_bin"),),
     ),
@@ -61,13 +65,27 @@ PROJECTS = (
         "apache-superset",
         "6.1.0",
         "superset/migrations",
+        naming="flask_appbuilder.security.sqla.models:Model.metadata",
         metadata=("flask_appbuilder.security.sqla.models:Model.metadata",),
         setup="superset",
         extra=("flask-caching==2.3.1",),  # as Superset locks it; newer ones do not fit
         url_variable="SUPERSET_DATABASE",
     ),
-    Project("keystone", "30.0.0", "keystone/common/sql/migrations", branches=True, setup="keystone"),
-    Project("neutron", "29.0.0", "neutron/db/migration/alembic_migrations", branches=True),
+    Project(
+        "keystone",
+        "30.0.0",
+        "keystone/common/sql/migrations",
+        naming="keystone.identity.backends.sql_model:sql.ModelBase.metadata",
+        branches=True,
+        setup="keystone",
+    ),
+    Project(
+        "neutron",
+        "29.0.0",
+        "neutron/db/migration/alembic_migrations",
+        naming="neutron.db.models_v2:model_base.BASEV2.metadata",
+        branches=True,
+    ),
     Project(
         "dagster",
         "1.13.28",

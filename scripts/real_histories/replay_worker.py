@@ -40,6 +40,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         schema=Path(job["schema"]) if job["schema"] else None,
         imports=tuple(job["imports"]),
         stub_imports=job["stub_imports"],
+        metadata=job["naming"] or None,
     )
     started = time.perf_counter()
     plan = assemble(Request(settings))

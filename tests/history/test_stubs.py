@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.history.replaying import replayed, revision, sent
+from tests.history.replaying import replay_of, replayed, revision, sent
 from zdmigrate.history.recording import RecordedHistory
 from zdmigrate.history.standin import MARK
 from zdmigrate.history.stubs import stand_ins
@@ -105,3 +106,28 @@ def test_a_stand_in_does_nothing_everywhere() -> None:
         with thing as entered:
             assert entered is thing
         assert book.notes == []
+
+
+def test_a_table_that_an_unknown_revision_may_have_changed_is_asked_about_in_vain(tmp_path: Path) -> None:
+    history = replay_of(
+        tmp_path,
+        """
+        op.execute("CREATE TABLE t (id INT PRIMARY KEY, a INT)")
+        """,
+        """
+        import nobody_has_this
+        for name in nobody_has_this.COLUMNS:
+            op.create_index(f"ix_{name}", "t", [name])
+        """,
+        """
+        for index in sa.inspect(op.get_bind()).get_indexes("t"):
+            op.drop_index(index["name"], "t")
+        """,
+        """
+        op.execute("CREATE TABLE u (id INT PRIMARY KEY)")
+        sa.inspect(op.get_bind()).get_indexes("u")
+        """,
+        stub_imports=True,
+    )
+    kinds = [item.error and item.error.kind.value for item in history.revisions]
+    assert kinds == [None, "import_failed", "needs_database", None]

@@ -90,7 +90,8 @@ def definitions(draw: st.DrawFn, kind: str | None = None) -> str:
         text += draw(st.sampled_from(CHARSETS))
     text += draw(st.sampled_from(["", " NOT NULL", " NOT NULL", " NULL"])) if "NULL" not in kind else ""
     defaults = _default(kind)
-    if defaults and draw(st.integers(0, 1)):
+    wanted = draw(st.booleans())
+    if defaults and wanted:
         text += f" DEFAULT {draw(st.sampled_from(list(defaults)))}"
     return text
 

@@ -71,6 +71,4 @@ def test_text_and_properties_are_escaped(app: App) -> None:
     obstacle = Obstacle("waiver", "", "50% of\r\n::error::it: a, b", "a,b:c%\nd.py", 3)
     text = render(app.made(), GateResult((obstacle,), 1))
     first = text.splitlines()[0]
-    assert first == (
-        "::error file=a%2Cb%3Ac%25%0Ad.py,line=3,title=zdmigrate waiver::50%25 of%0D%0A::error::it: a, b"
-    )
+    assert first == ("::error file=a%2Cb%3Ac%25%0Ad.py,line=3,title=zdmigrate waiver::50%25 of%0D%0A::error::it: a, b")

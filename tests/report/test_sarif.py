@@ -62,9 +62,7 @@ def test_levels_follow_verdicts_and_safe_changes_are_left_out(app: App) -> None:
 def test_what_is_waived_is_suppressed_with_its_reason(app: App) -> None:
     app.users(DROP_NICK, head=WAIVER)
     (result,) = _run(app)["results"]
-    assert result["suppressions"] == [
-        {"kind": "inSource", "justification": "nobody reads it (ana, until 2099-03-01)"}
-    ]
+    assert result["suppressions"] == [{"kind": "inSource", "justification": "nobody reads it (ana, until 2099-03-01)"}]
 
 
 def test_what_the_baseline_accepts_is_suppressed_from_outside(app: App) -> None:
@@ -88,9 +86,7 @@ def test_addresses_are_escaped_and_stay_relative(app: App) -> None:
     assert uri == "migrations/versions/bbbb2%2050%25%20gr%C3%B6%C3%9Fer%20%231.py"
 
 
-def test_a_file_elsewhere_is_an_absolute_address(
-    app: App, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_file_elsewhere_is_an_absolute_address(app: App, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     app.users(DROP_NICK)
     plan = app.made()
     monkeypatch.chdir("/")

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -50,8 +49,8 @@ class Client:
         """Everything the app sent."""
         self.sent = []
 
-        async def receive() -> Message:
-            return {"type": "http.request", "body": b""} if kind == "http" else {"type": "websocket.connect"}
+        inbox: asyncio.Queue[Message] = asyncio.Queue()
+        inbox.put_nowait({"type": "http.request", "body": b""} if kind == "http" else {"type": "websocket.connect"})
 
         async def send(message: Message) -> None:
             self.sent.append(message)
@@ -59,7 +58,7 @@ class Client:
 
         headers = [(b"cookie", part.encode()) for part in self.cookie.split("; ") if part]
         scope: Scope = {"type": kind, "path": "/", "raw_path": b"/", "query_string": b"", "headers": headers}
-        asyncio.run(self.app({**scope, "method": "GET", "server": ("h", 443), "scheme": "https"}, receive, send))
+        asyncio.run(self.app({**scope, "method": "GET", "server": ("h", 443), "scheme": "https"}, inbox.get, send))
         return self.sent
 
     def get(self) -> Answer:
@@ -91,7 +90,10 @@ def put(key: str, value: Any) -> View:
     return lambda session: session.__setitem__(key, value)
 
 
-def client(view: View = put("a", 1), **options: Any) -> tuple[Client, ThreadSpy]:
+ADD_A = put("a", 1)
+
+
+def client(view: View = ADD_A, **options: Any) -> tuple[Client, ThreadSpy]:
     spy = ThreadSpy()
     return Client(SessionMiddleware(page(view), SessionManager(spy, **options))), spy
 
@@ -184,7 +186,7 @@ def test_a_slow_store_does_not_stop_the_loop() -> None:
             return {}
 
         scope = {"type": "http", "headers": [(b"cookie", cookie)]}
-        request = asyncio.create_task(app(scope, nothing, nothing))  # type: ignore[arg-type]
+        request = asyncio.create_task(app(scope, nothing, nothing))
         await asyncio.sleep(0)
         ticked.set()
         await request
@@ -438,13 +440,12 @@ async def stream(request: Request) -> Response:
 @pytest.mark.parametrize("endpoint", [add, stream])
 def test_starlette(endpoint: Any) -> None:
     spy = ThreadSpy()
-    routes = [Route("/", endpoint)]
     sessions = SessionManager(spy)
-    one = Client(Starlette(routes=[Route("/", add)], middleware=[Middleware(SessionMiddleware, store=sessions)]))
+    one = Client(SessionMiddleware(Starlette(routes=[Route("/", add)]), sessions))
     assert one.get().body == b'["tea"]'
-    one.app = Starlette(routes=routes, middleware=[Middleware(SessionMiddleware, store=sessions)])
+    one.app = SessionMiddleware(Starlette(routes=[Route("/", endpoint)]), sessions)
     assert one.get().body == (b'["tea","tea"]' if endpoint is add else b"12")
-    one.app = Starlette(routes=[Route("/", count)], middleware=[Middleware(SessionMiddleware, sessions, preload=False)])
+    one.app = SessionMiddleware(Starlette(routes=[Route("/", count)]), sessions, preload=False)
     assert one.get().body == (b"2" if endpoint is add else b"1")
     seen: dict[str, Any] = {}
     Client(SessionMiddleware(page(lambda session: seen.update(session)), sessions), one.cookie).get()
@@ -452,10 +453,13 @@ def test_starlette(endpoint: Any) -> None:
     assert threading.get_ident() not in spy.threads
 
 
-def test_starlette_turns_an_outage_into_a_503() -> None:
+@pytest.mark.parametrize("inside", [True, False])
+def test_an_outage_in_starlette_is_a_503(inside: bool) -> None:
     spy = ThreadSpy()
-    middleware = [Middleware(SessionMiddleware, store=SessionManager(spy))]
-    one = Client(Starlette(routes=[Route("/", add)], middleware=middleware))
+    app = Starlette(routes=[Route("/", add)])
+    if inside:
+        app.add_middleware(SessionMiddleware, store=SessionManager(spy))  # type: ignore[arg-type]
+    one = Client(app if inside else SessionMiddleware(app, SessionManager(spy)))
     one.get()
     spy.out = True
     unavailable(one.get())

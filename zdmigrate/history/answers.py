@@ -75,6 +75,7 @@ class Answers:
 
     Attributes:
         unsure: questions about what an incomplete catalog does not know, answered "no such thing".
+        doubtful: tables that a revision we could not follow may have changed; asking for one is such a question.
         absent: tables asked for, during the whole replay, that a complete catalog did not have.
         last_insert_id: what LAST_INSERT_ID() says.
     """
@@ -82,6 +83,7 @@ class Answers:
     flavour: Flavour
     version_table: str = VERSION_TABLE.name
     unsure: list[str] = field(default_factory=list)
+    doubtful: set[str] = field(default_factory=set)
     absent: set[str] = field(default_factory=set)
     last_insert_id: int = 0
     _dictionary: tuple[Catalog, sqlite3.Connection] | None = None
@@ -271,7 +273,7 @@ class Answers:
         if table is None:
             self._not_found(key, catalog)
             raise Refused(1146, f"Table '{key}' doesn't exist")
-        if not table.complete:
+        if not table.complete or key in self.doubtful:
             self.unsure.append(f"the table {key}")
         return table
 

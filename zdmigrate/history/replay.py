@@ -31,6 +31,7 @@ from zdmigrate.history.recording import (
 from zdmigrate.history.scripts import Revision, Scripts
 from zdmigrate.history.server import Server
 from zdmigrate.history.stage import Direction, Pass, Stage, open_stage
+from zdmigrate.history.syntax import CreateTable
 
 #: What text columns hold, tried in turn while the revision fails on it: a number, JSON, a list, a date, NULL.
 _TEXTS = ("1", "{}", "[]", "2020-01-01 00:00:00", None)
@@ -187,8 +188,13 @@ class _Player:
             outcome.error = put_down_to(outcome, str(revision.path), catalog, self._stage.stood_in) or revision.error
             outcome.error = outcome.error or doubt(outcome, str(revision.path))
         after = outcome.after
-        if outcome.error is not None and after.complete and leaves_doubt(outcome):
-            after = replace(after, complete=False)
+        doubtful = self._stage.server.answers.doubtful
+        nodes = [item.statement.node for item in outcome.statements]
+        doubtful -= {node.name for node in nodes if isinstance(node, CreateTable)}
+        if outcome.error is not None and leaves_doubt(outcome):
+            after = replace(after, complete=False) if after.complete else after
+            if outcome.error.kind is not ReplayErrorKind.REFUSED:
+                doubtful |= set(after.tables)
         down = revision.down_revisions
         made = RecordedRevision(
             revision=revision.revision,

@@ -69,10 +69,12 @@ def default_text(column: Column) -> str | None:
     if column.default is None:
         return None
     match column.default.kind:
+        case "literal" if column.type.name == "bit" and column.default.text.isdigit():
+            return f"b'{int(column.default.text):b}'"
         case "literal":
             return string(column.default.text)
         case "now":
-            return column.default.text or "CURRENT_TIMESTAMP"
+            return f"CURRENT_TIMESTAMP({column.default.text})" if column.default.text else "CURRENT_TIMESTAMP"
         case "expression":
             return f"({column.default.text})"
 

@@ -7,15 +7,12 @@ written into a `Notebook` while a revision runs; text made from one carries `MAR
 """
 
 from __future__ import annotations
-import __future__
 
 import ast
-import functools
 import importlib.abc
 import importlib.machinery
 import importlib.util
 import linecache
-import operator
 import re
 import sys
 import sysconfig
@@ -201,49 +198,13 @@ class _LenientLoader(importlib.machinery.SourceFileLoader):
         self.book = book
 
     def exec_module(self, module: ModuleType) -> None:
-        """Execute the file one top-level statement at a time; what one that raises would have defined is a stand-in."""
         name, book = module.__name__, self.book
         book.importers.add(name)
         try:
-            tree = ast.parse(self.get_data(self.path), self.path)
-        except (SyntaxError, ValueError, OSError) as error:
+            super().exec_module(module)
+        except (Exception, SystemExit) as error:
             book.broken[name] = f"{type(error).__name__}: {error}"
-            tree = ast.Module([], [])
-        module.__doc__ = ast.get_docstring(tree)
-        future = _future_flags(tree)
-        for node in tree.body:
-            code = compile(ast.Module([node], []), self.path, "exec", future, dont_inherit=True)
-            try:
-                exec(code, module.__dict__)  # noqa: S102  # this is how a module is loaded
-            except (Exception, SystemExit) as error:
-                book.broken.setdefault(name, f"{type(error).__name__}: {error}")
-                for bound in _bound_names(node):
-                    if not hasattr(module, bound):
-                        module.__dict__[bound] = module_attribute(name, bound, book)
-        if name in book.broken:
             module.__getattr__ = lambda attribute: module_attribute(name, attribute, book)  # type: ignore[method-assign]
-
-
-def _future_flags(tree: ast.Module) -> int:
-    names = [
-        alias.name
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom) and node.module == "__future__"
-        for alias in node.names
-    ]
-    return functools.reduce(operator.or_, (getattr(__future__, name).compiler_flag for name in names), 0)
-
-
-def _bound_names(node: ast.stmt) -> list[str]:
-    """What a top-level statement defines."""
-    match node:
-        case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-            return [name]
-        case ast.Import(names=names):
-            return [(alias.asname or alias.name).partition(".")[0] for alias in names]
-        case ast.ImportFrom(names=names):
-            return [alias.asname or alias.name for alias in names if alias.name != "*"]
-    return [item.id for item in ast.walk(node) if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store)]
 
 
 def _importer() -> FrameType | None:

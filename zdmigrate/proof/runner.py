@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -22,6 +23,9 @@ DATA_ERRORS = frozenset(
     {1048, 1062, 1138, 1216, 1217, 1263, 1264, 1265, 1292, 1364, 1366, 1367, 1406, 1411, 1451, 1452, 1526, 1586, 1690}
     | {1846, 3140, 3141, 3156, 3643, 3819, 3854, 3903, 4025}
 )
+
+#: Errors after which trying more would only take time: a lock that nobody gives back, an answer that never comes.
+WAITED = frozenset({1205, 2006, 2013, 0})
 
 Result = Literal["held", "broke", "refused", "not run"]
 
@@ -124,13 +128,20 @@ def _one_run(
     stopped: Step | None = None
     for change in changes:
         if stopped is not None:
-            yield Step(change.sql, "not run", reason="an earlier statement was not carried out")
+            yield Step(change.sql, "not run", reason=_after(stopped))
             continue
         step = _carried_out(migration, change) or _tried(users, change.sql)
         step = replace(step, rows_held=rows)
-        if step.result in ("refused", "not run"):
+        if step.result in ("refused", "not run") or (step.broken is not None and step.broken.errno in WAITED):
             stopped = step
         yield step
+
+
+def _after(stopped: Step) -> str:
+    """Why nothing runs after that step."""
+    if stopped.result == "broke":
+        return "old code got no answer after an earlier statement"
+    return "an earlier statement was not carried out"
 
 
 def _carried_out(migration: Session, change: Change) -> Step | None:
@@ -228,7 +239,8 @@ class _OldCode:
         try:
             found = self.session.batch(["START TRANSACTION", *before, *write, *reads, "ROLLBACK"])
         except SqlError:
-            self.session.run("ROLLBACK")
+            with suppress(SqlError):  # the connection may be gone
+                self.session.run("ROLLBACK")
             raise
         first = 1 + len(before) + len(write)
         tables = {
@@ -247,6 +259,8 @@ def _tried(users: Sequence[_OldCode], sql: str) -> Step:
         for found in user.check(plain):
             if isinstance(found, Break):
                 first = first or found
+                if found.errno in WAITED:
+                    break
             else:
                 statements += 1
                 rows += found

@@ -47,6 +47,7 @@ class Scratch:
         self._control = control
         self.name = name
         self._open: list[Connection] = []
+        self._made = False
 
     def connect(self, *, fixed: bool = False) -> Session:
         """A connection into the database; `fixed` is for old code: its clock stands still and batches are allowed.
@@ -76,9 +77,11 @@ class Scratch:
         Raises:
             UsageError: when the account may not.
         """
+        self._made = True  # from here on it may exist, also when Ctrl-C comes before the answer
         try:
             _run(self._control, f"CREATE DATABASE {self.name} CHARACTER SET utf8mb4")
         except SqlError as error:
+            self._made = False
             raise UsageError(
                 f"{self._shown()} does not let us make a database: {error}; {_advice(error.errno)}"
             ) from error
@@ -87,11 +90,12 @@ class Scratch:
         """End our connections, also one that a statement still keeps busy, and drop the database."""
         for connection in self._open:
             with suppress(SqlError):
-                _run(self._control, f"KILL {connection.server_thread_id[0]}")
+                _run(self._control, f"KILL {connection.thread_id()}")  # type: ignore[no-untyped-call]
             with suppress(pymysql.MySQLError):
                 connection.close()
         self._open.clear()
-        _run(self._control, f"DROP DATABASE IF EXISTS {self.name}")
+        if self._made:
+            _run(self._control, f"DROP DATABASE IF EXISTS {self.name}")
 
     def version(self) -> str:
         """VERSION() of the server."""

@@ -23,7 +23,7 @@ from zdsession.clock import now_ms
 from zdsession.errors import StoreUnavailableError
 from zdsession.record import Change, Found, Outcome, Record, Saved, is_live, merge
 from zdsession.stores.sql_server import SqlServer
-from zdsession.stores.sql_table import from_row, sessions_table, to_row
+from zdsession.stores.sql_table import from_row, record_columns, sessions_table, to_row
 
 log = logging.getLogger("zdsession.store")
 
@@ -61,9 +61,7 @@ class SqlStore:
         self._server = SqlServer(make_url(url), budget=budget, connections=connections, repair=repair)
         columns = self._table.c
         live = sa.and_(columns.id == sa.bindparam("wanted"), columns.expires > sa.bindparam("now"))
-        self._load = sa.select(*(column for column in columns if column is not columns.id)).where(
-            columns.id == sa.bindparam("wanted")
-        )
+        self._load = sa.select(*record_columns(self._table)).where(columns.id == sa.bindparam("wanted"))
         self._insert = sa.insert(self._table)
         self._swap = sa.update(self._table).where(live, columns.version == sa.bindparam("was"))
         self._touch = sa.update(self._table).where(live)

@@ -45,8 +45,8 @@ _NO_LONGER = r"(?:lower|upper|lcase|ucase|trim|ltrim|rtrim|reverse)"
 def may_not_fit(column: Column, table: Table | None) -> bool:
     """Whether a value old code writes may make the expression overflow its column, or fail by itself.
 
-    Sure to fit: a constant, a remainder by one, COALESCE with one, a column of a type the new one holds, and such a text made lower or
-    upper case. Of anything else (a sum, a JSON path, a function) a look cannot tell.
+    Sure to fit: a constant, a remainder by one, COALESCE with one, a column of a type the new one holds, and such a
+    text trimmed or made lower or upper case. Of anything else (a sum, a JSON path, a function) a look cannot tell.
     """
     text = re.sub(r"[`()\s]", "", column.generated.expression.lower()) if column.generated is not None else ""
     if re.fullmatch(r"-?\d{1,2}|true|false|null|''", text):

@@ -88,7 +88,7 @@ def _with_collation(column_type: ColumnType) -> str:
 def _meant(before: Column, after: Column, action: ModifyColumn, lost: dict[str, str]) -> dict[str, str]:
     """What the statement changes without losing it: arguments of `op.alter_column`."""
     found: dict[str, str] = {}
-    if after.name != before.name:
+    if after.name.lower() != before.name.lower():
         found["new_column_name"] = repr_name(after.name)
     was, now = before.type, after.type
     if any(words.startswith("COLLATE") for words in lost):

@@ -1,0 +1,371 @@
+"""Sessions under Django: what its own engines do, and what ours does better."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import django
+import pytest
+from django.conf import settings
+
+settings.configure(
+    ALLOWED_HOSTS=["*"],
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+    INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "django.contrib.messages"],
+    MESSAGE_STORAGE="django.contrib.messages.storage.session.SessionStorage",
+    MIDDLEWARE=[
+        "zdsession.django.OutageMiddleware",
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "django.contrib.messages.middleware.MessageMiddleware",
+    ],
+    PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+    ROOT_URLCONF=__name__,
+    SECRET_KEY="tests only",
+    SESSION_ENGINE="zdsession.django",
+    USE_TZ=True,
+)
+django.setup()
+
+from django.contrib import auth, messages  # noqa: E402
+from django.contrib.auth.models import User  # noqa: E402
+from django.contrib.sessions.backends.base import CreateError, UpdateError  # noqa: E402
+from django.core.exceptions import ImproperlyConfigured  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+from django.http import HttpRequest, HttpResponse  # noqa: E402
+from django.test import Client, override_settings  # noqa: E402
+from django.urls import path  # noqa: E402
+from django.utils.safestring import SafeString, mark_safe  # noqa: E402
+
+from tests.zdsession.helpers import Clock, Spy  # noqa: E402
+from zdsession.django import SessionStore, sessions  # noqa: E402
+from zdsession.errors import NotStorableError  # noqa: E402
+from zdsession.stores.memory import MemoryStore  # noqa: E402
+
+View = Callable[[HttpRequest], object]
+_view: View = lambda request: None  # noqa: E731
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    result = _view(request)
+    return result if isinstance(result, HttpResponse) else HttpResponse(str(result))
+
+
+urlpatterns = [path("", page)]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def spy(clock: Clock) -> Iterator[Spy]:
+    spy = Spy(MemoryStore(clock=clock))
+    with override_settings(ZDSESSION_STORE=spy, ZDSESSION_OPTIONS={"clock": clock}):
+        yield spy
+
+
+@pytest.fixture
+def store(spy: Spy) -> SessionStore:
+    return SessionStore()
+
+
+def visit(client: Client, view: View) -> HttpResponse:
+    global _view
+    _view = view
+    response: Any = client.get("/")
+    assert isinstance(response, HttpResponse)
+    return response
+
+
+def saved(**values: Any) -> SessionStore:
+    store = SessionStore()
+    store.update(values)
+    store.save()
+    return SessionStore(store.session_key)
+
+
+# the mapping, and the ways of a backend
+
+
+def test_a_new_one_is_empty(store: SessionStore) -> None:
+    assert (store.modified, store.accessed, store.is_empty(), store.session_key) == (False, False, True, None)
+    assert store.get("cat") is None
+    assert (store.modified, store.accessed) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("act", "modified"),
+    [
+        (lambda s: s.get("a"), False),
+        (lambda s: list(s.items()), False),
+        (lambda s: s.has_key("a"), False),
+        (lambda s: s["nested"][0], False),
+        (lambda s: s.pop("none", None), False),
+        (lambda s: s.pop("a"), True),
+        (lambda s: s.update({"b": 1}), True),
+        (lambda s: s.setdefault("b", 1), True),
+        (lambda s: s.clear(), True),
+        (lambda s: s["nested"].append(1), True),
+    ],
+)
+def test_what_counts_as_a_change(spy: Spy, act: Callable[[SessionStore], object], modified: bool) -> None:
+    store = saved(a=1, nested=[0])
+    act(store)
+    assert (store.accessed, store.modified) == (True, modified)
+
+
+def test_save_and_load(spy: Spy) -> None:
+    store = saved(a=(1, 2), when=datetime.date(2026, 1, 1), text=mark_safe("<b>"))
+    assert dict(store.items()) == {"a": (1, 2), "when": datetime.date(2026, 1, 1), "text": "<b>"}
+    assert type(store["text"]) is SafeString
+    assert store.exists(str(store.session_key))
+    assert not store.exists("x" * 64)
+
+
+def test_saving_an_empty_one_stores_it(store: SessionStore) -> None:
+    store.save()
+    assert store.exists(str(store.session_key))
+    store.delete()
+    assert not store.exists(str(store.session_key))
+
+
+@pytest.mark.parametrize("key", ["1", "unknownunknown", "x" * 64])
+def test_an_unknown_id_is_never_adopted(spy: Spy, key: str) -> None:
+    store = SessionStore(key)
+    assert store.load() == {}
+    assert store.session_key is None
+    store.save()
+    assert store.session_key not in (key, None)
+
+
+def test_must_create(spy: Spy) -> None:
+    with pytest.raises(CreateError):
+        saved(a=1).save(must_create=True)
+
+
+def test_flush(spy: Spy) -> None:
+    store = saved(a=1)
+    key = str(store.session_key)
+    store.get("a")
+    store.flush()
+    assert not store.exists(key)
+    assert (store.session_key, store.modified, store.is_empty()) == (None, True, True)
+
+
+def test_cycle_key_keeps_the_data(spy: Spy) -> None:
+    store = saved(a=1)
+    key = str(store.session_key)
+    store.cycle_key()
+    assert store.session_key != key
+    assert not store.exists(key)
+    assert dict(SessionStore(store.session_key).items()) == {"a": 1}
+    asyncio.run(store.acycle_key())
+    assert SessionStore(store.session_key)["a"] == 1
+
+
+def test_cycle_key_of_a_new_one(store: SessionStore) -> None:
+    store["a"] = 1
+    store.cycle_key()
+    assert SessionStore(store.session_key)["a"] == 1
+
+
+def test_a_late_save_does_not_undo_a_logout(spy: Spy) -> None:
+    one = saved(a=1)
+    one.get("a")
+    SessionStore(one.session_key).delete()
+    one["a"] = 2
+    with pytest.raises(UpdateError):
+        one.save()
+    assert one.load() == {}
+
+
+def test_two_requests_keep_each_others_keys(spy: Spy) -> None:
+    one = saved(a=1, b=1, c=1)
+    two = SessionStore(one.session_key)
+    one["a"], two["b"] = 2, 2
+    del two["c"]
+    one.save()
+    two.save()
+    assert dict(SessionStore(one.session_key).items()) == {"a": 2, "b": 2}
+
+
+def test_clear_leaves_nothing(spy: Spy) -> None:
+    store = saved(a=1)
+    store.clear()
+    store["b"] = 2
+    store.save()
+    assert dict(SessionStore(store.session_key).items()) == {"b": 2}
+
+
+@pytest.mark.parametrize("expiry", [60, datetime.timedelta(seconds=60)])
+def test_expiry(spy: Spy, clock: Clock, expiry: Any) -> None:
+    store = SessionStore()
+    store["a"] = 1
+    store.set_expiry(expiry)
+    store.save()
+    clock.advance(58)
+    assert SessionStore(store.session_key).get("a") == 1
+    clock.advance(3)
+    assert SessionStore(store.session_key).get("a") is None
+    clock.advance(120)
+    SessionStore.clear_expired()
+    assert spy.taken()[-1] == "sweep"
+
+
+def test_the_default_expiry_is_the_cookies(spy: Spy, clock: Clock) -> None:
+    with override_settings(SESSION_COOKIE_AGE=600):
+        store = saved(a=1)
+    clock.advance(599)
+    assert store.exists(str(store.session_key))
+    clock.advance(2)
+    assert not store.exists(str(store.session_key))
+
+
+def test_an_id_is_hashed_in_the_store(spy: Spy) -> None:
+    store = saved(a=1)
+    assert isinstance(spy.store, MemoryStore)
+    assert str(store.session_key) not in str(spy.store._records)
+
+
+def test_what_cannot_be_stored_is_refused(store: SessionStore) -> None:
+    store["cart"] = [object()]
+    with pytest.raises(NotStorableError, match=r"cart\[0\]"):
+        store.save()
+
+
+# in requests
+
+
+def test_untouched_asks_nothing_and_a_read_asks_once(spy: Spy) -> None:
+    client = Client()
+    visit(client, lambda request: request.session.update({"a": [1]}))
+    assert spy.taken() == ["create"]
+    visit(client, lambda request: None)
+    assert spy.taken() == []
+    assert visit(client, lambda request: request.session["a"]).content == b"[1]"
+    assert spy.taken() == ["load"]
+    visit(client, lambda request: request.session["a"].append(2))
+    assert spy.taken() == ["load", "save"]
+    assert visit(client, lambda request: request.session["a"]).content == b"[1, 2]"
+
+
+def test_djangos_cookie_settings_hold(spy: Spy) -> None:
+    with override_settings(SESSION_COOKIE_NAME="sid", SESSION_COOKIE_SAMESITE="Strict", SESSION_COOKIE_SECURE=True):
+        cookie = visit(Client(), lambda request: request.session.update({"a": 1})).cookies["sid"]
+    assert (cookie["samesite"], cookie["secure"], cookie["max-age"]) == ("Strict", True, 14 * 24 * 3600)
+
+
+def test_last_seen_keeps_a_session_that_is_only_read(spy: Spy, clock: Clock) -> None:
+    client = Client()
+    visit(client, lambda request: request.session.update({"a": 1}))
+    for _ in range(4):
+        clock.advance(7 * 24 * 3600)
+        response = visit(client, lambda request: request.session["a"])
+        assert "sessionid" in response.cookies
+    assert response.content == b"1"
+
+
+@pytest.fixture(scope="module")
+def ann() -> Any:
+    call_command("migrate", run_syncdb=True, verbosity=0)
+    return User.objects.create_user("ann", password="secret")
+
+
+def login(user: Any) -> View:
+    return lambda request: auth.login(request, user)
+
+
+def who(request: HttpRequest) -> object:
+    return auth.get_user(request).pk
+
+
+def test_login_logout(spy: Spy, ann: Any) -> None:
+    client = Client()
+    visit(client, lambda request: request.session.update({"cart": 1}))
+    before = client.cookies["sessionid"].value
+    visit(client, login(ann))
+    after = client.cookies["sessionid"].value
+    assert before != after
+    assert not SessionStore().exists(before)
+    assert visit(client, who).content == str(ann.pk).encode()
+    assert visit(client, lambda request: request.session["cart"]).content == b"1"
+    response = visit(client, auth.logout)
+    assert response.cookies["sessionid"]["max-age"] == 0
+    assert not SessionStore().exists(after)
+    assert visit(client, who).content == b"None"
+
+
+def test_log_out_everywhere(spy: Spy, ann: Any) -> None:
+    phone, laptop = Client(), Client()
+    for client in (phone, laptop):
+        visit(client, login(ann))
+    assert sessions().revoke_user(str(ann.pk)) == 2
+    assert visit(phone, who).content == b"None"
+
+
+def test_djangos_test_client_logs_in(spy: Spy, ann: Any) -> None:
+    client = Client()
+    client.force_login(ann)
+    assert visit(client, who).content == str(ann.pk).encode()
+    client.logout()
+    assert visit(client, who).content == b"None"
+
+
+def test_messages(spy: Spy) -> None:
+    client = Client()
+    visit(client, lambda request: messages.info(request, "saved"))
+    read: View = lambda request: [str(message) for message in messages.get_messages(request)]  # noqa: E731
+    assert visit(client, read).content == b"['saved']"
+    assert visit(client, read).content == b"[]"
+
+
+def test_a_session_that_ended_under_a_request_is_a_400(spy: Spy) -> None:
+    client = Client()
+    visit(client, lambda request: request.session.update({"a": 1}))
+
+    def view(request: HttpRequest) -> None:
+        request.session["a"] = 2
+        SessionStore(request.session.session_key).delete()
+
+    assert visit(client, view).status_code == 400
+
+
+@pytest.mark.parametrize("on_outage", ["fail", "degrade"])
+def test_an_outage_logs_nobody_out(spy: Spy, clock: Clock, on_outage: str) -> None:
+    with override_settings(ZDSESSION_OPTIONS={"clock": clock, "on_outage": on_outage}):
+        client = Client(raise_request_exception=False)
+        visit(client, lambda request: request.session.update({"a": 1}))
+        spy.out = True
+        response = visit(client, lambda request: request.session.get("a"))
+        assert response.status_code == (503 if on_outage == "fail" else 200)
+        assert not response.cookies
+        response = visit(client, lambda request: request.session.update({"a": 2}))
+        assert (response.status_code, response["Retry-After"]) == (503, "7")
+        assert not response.cookies
+        assert visit(client, lambda request: None).status_code == 200
+        spy.out = False
+        sessions.cache_clear()  # and with it the open circuit
+        assert visit(client, lambda request: request.session["a"]).content == b"1"
+
+
+# settings
+
+
+def test_the_store_must_be_said() -> None:
+    with override_settings(ZDSESSION_STORE=None), pytest.raises(ImproperlyConfigured, match="ZDSESSION_STORE"):
+        sessions()
+
+
+def test_what_django_says_is_not_said_twice() -> None:
+    options = {"cookie_name": "__Host-x"}
+    with (
+        override_settings(ZDSESSION_STORE="memory://", ZDSESSION_OPTIONS=options),
+        pytest.raises(ImproperlyConfigured, match="cookie_name"),
+    ):
+        sessions()
