@@ -122,12 +122,12 @@ def page(compared: Sequence[Compared]) -> str:
     lines = [
         "# OpenStack's labels and ours",
         "",
-        "Neutron, Keystone and Glance keep their revisions in an expand and a contract branch: a label a person gave each of",
-        f"them. `make openstack-labels` judges the {len(compared)} labelled revisions with the app installed (target",
-        f"`{TARGET}`, each revision as a release of its own) and writes this page.",
+        "Neutron, Keystone and Glance keep their revisions in an expand and a contract branch: a label a person gave",
+        f"each of them. `make openstack-labels` judges the {len(compared)} labelled revisions with the app installed",
+        f"(target `{TARGET}`, each revision as a release of its own) and writes this page.",
         "",
-        "*Agreement*: for EXPAND, old code survives (`safe` or `conditional`) and our phase is expand, migrate or neutral; for",
-        "CONTRACT, our phase is contract or neutral (an empty revision).",
+        "*Agreement*: for EXPAND, old code survives (`safe` or `conditional`) and our phase is expand, migrate or",
+        "neutral; for CONTRACT, our phase is contract or neutral (an empty revision).",
         "",
         "| app | label | revisions | agree | differ | not in the wheel |",
         "|---|---|---|---|---|---|",
@@ -147,9 +147,9 @@ def page(compared: Sequence[Compared]) -> str:
     lines += [
         f"| all | | {len(compared)} | {agree} | {len(differ)} | {len(missing)} |",
         "",
-        f"Of the {len(differ)} disagreements the revision shows us right in {sides['ours']}, the label in {sides['label']},",
-        f"and both, by different questions, in {sides['both']}. A UNIQUE or NOT NULL in an expand branch is the usual one:",
-        "Neutron's gate bans operations by name and allows these.",
+        f"Of the {len(differ)} disagreements the revision shows us right in {sides['ours']}, the label in",
+        f"{sides['label']}, and both, by different questions, in {sides['both']}. A UNIQUE or NOT NULL in an expand",
+        "branch is the usual one: Neutron's gate bans operations by name and allows these.",
         "",
         f"Not shipped any more: {', '.join(missing)}." if missing else "Every labelled file is in its wheel.",
         "",
@@ -192,7 +192,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         PAGE.write_text(text, encoding="utf-8")
     found = problems(compared)
-    print(*found, sep="\n", file=sys.stderr)
+    for line in found:
+        print(line, file=sys.stderr)
     return 1 if found else 0
 
 

@@ -129,6 +129,22 @@ def test_metadata_is_the_schema_the_history_begins_with(app: App, monkeypatch: p
     sys.modules.pop("shop_models_first", None)
 
 
+def test_the_naming_convention_of_the_metadata_setting_names_constraints(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(app.folder))
+    monkeypatch.setenv("ZDMIGRATE_METADATA", "shop_models_named:metadata")
+    (app.folder / "shop_models_named.py").write_text(
+        'import sqlalchemy as sa\nmetadata = sa.MetaData(naming_convention={"uq": "unique_%(table_name)s"})\n'
+        'sa.Table("users", metadata, sa.Column("id", sa.Integer, primary_key=True))\n'
+    )
+    app.revision("aaaa1", CREATE_USERS)
+    app.revision("bbbb2", 'op.create_unique_constraint(None, "users", ["name"])', down="aaaa1")
+    changes = app.plan()["revisions"][1]["changes"]
+    assert [item["sql"] for item in changes] == ["ALTER TABLE users ADD CONSTRAINT unique_users UNIQUE (name)"]
+    sys.modules.pop("shop_models_named", None)
+
+
 def test_the_target_decides_the_cost(app: App) -> None:
     app.users(ADD_AGE)
     old, new = (

@@ -162,3 +162,11 @@ def test_a_refusal_that_the_revision_catches_is_no_obstacle(app: App) -> None:
     (change,) = result.json["revisions"][0]["changes"]
     assert change["verdict"] == "safe"
     assert "goes on without it" in change["findings"][0]["reason"]
+
+
+def test_fail_on_conditional_stops_on_what_depends_on_rows_though_each_statement_is_safe(app: App) -> None:
+    app.users('if op.get_bind().execute(sa.text("SELECT id FROM users")).first():', '    print("rows")', ADD_AGE)
+    assert app.check().code == 0
+    result = app.check("--fail-on", "conditional", "--format", "json")
+    assert result.code == 1
+    assert [item["kind"] for item in result.json["gate"]["obstacles"]] == ["conditional"]

@@ -29,7 +29,7 @@ class Settings:
         target: flavour text, e.g. "mysql:8.4"; None means the server's with a URL, else the default.
         url: database to read (never written by plan and check); may hold ${VAR} references.
         schema: a `mysqldump --no-data` file with the schema at the starting revision.
-        metadata: `pkg.module:Base.metadata`, where manifests are made from.
+        metadata: `pkg.module:Base.metadata`, for manifests and the naming convention of constraints.
         imports: modules to import first (operation plugins).
         stub_imports: replace modules that cannot be found by inert stand-ins.
         deployed: manifest files, or git:REF, of what is deployed.

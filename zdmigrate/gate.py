@@ -74,8 +74,17 @@ def _of_revision(revision: PlannedRevision, fail_on: Verdict, strict: bool) -> I
     if strict and revision.error is not None:
         where = revision.error.path or path
         yield Obstacle("unknown", revision.revision, revision.error.message, where, revision.error.line)
-    for change in revision.changes:
-        yield from _of_change(revision, change, fail_on, strict)
+    found = [item for change in revision.changes for item in _of_change(revision, change, fail_on, strict)]
+    yield from found
+    if fail_on is Verdict.CONDITIONAL and revision.verdict is Verdict.CONDITIONAL and not found:
+        yield from _of_rows(revision)
+
+
+def _of_rows(revision: PlannedRevision) -> Iterable[Obstacle]:
+    """A revision that reads rows is never better than conditional, though each statement we saw is."""
+    if revision.recorded.data_dependent and not revision.contract_declared:
+        message = "not proved: what it sends for the rows in your database is what was judged here"
+        yield Obstacle("conditional", revision.revision, message, revision.recorded.path)
 
 
 def _of_change(revision: PlannedRevision, change: PlannedChange, fail_on: Verdict, strict: bool) -> Iterable[Obstacle]:

@@ -28,6 +28,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[-+]\
 _EPOCH_MS = re.compile(r"1[789]\d{11}")
 _MADE_UP_ID = re.compile(r"\b9000\d{5}\b")
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.I)
+_KEY_NAME = re.compile(r"CONSTRAINT \S+ PRIMARY KEY")  # MySQL calls every primary key PRIMARY
 _BOOLEANS = {"TRUE": "1", "FALSE": "0"}
 _READS = {"SELECT", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "WITH", "("}
 _SESSION_ONLY = {"COMMIT", "ROLLBACK", "BEGIN", "START", "SAVEPOINT", "RELEASE"}
@@ -54,7 +55,7 @@ def normalise(sql: str) -> str:
                 pieces.append(_BOOLEANS[match[0].upper()])
             case _:
                 pieces.append(match[0])
-    return " ".join(pieces)
+    return _KEY_NAME.sub("PRIMARY KEY", " ".join(pieces))
 
 
 def _string(text: str) -> str:

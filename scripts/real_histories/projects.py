@@ -50,7 +50,7 @@ PROJECTS = (
         "mlflow",
         "3.17.2",
         "mlflow/store/db_migrations",
-        naming="mlflow.store.db.base_sql_model:Base.metadata",
+        naming="mlflow.store.tracking.dbmodels.models:Base.metadata",
         metadata=("mlflow.store.tracking.dbmodels.initial_models:Base.metadata",),
     ),
     Project(

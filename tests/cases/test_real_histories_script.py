@@ -36,6 +36,7 @@ def live(name: str, *texts: str, error: str | None = None) -> dict[str, Any]:
             "UPDATE t SET a = '6f1a0a4c-0000-4000-8000-000000000001'",
             "UPDATE t SET a = '6F1A0A4C000040008000000000000002'",
         ),
+        ("CREATE TABLE t (a INT, CONSTRAINT t_pkey PRIMARY KEY (a))", "CREATE TABLE t (a INT, PRIMARY KEY (a))"),
         ("CREATE TABLE t (a INT) /* why */", "CREATE TABLE t (a INT)"),
     ],
 )

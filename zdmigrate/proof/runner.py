@@ -21,7 +21,7 @@ from zdmigrate.proof.workload import NEXT_ID, ROWS, Query, Read, Rows, Workload
 #: Errors by which a DDL refuses the rows it meets; with other rows it may pass.
 DATA_ERRORS = frozenset(
     {1048, 1062, 1138, 1216, 1217, 1263, 1264, 1265, 1292, 1364, 1366, 1367, 1406, 1411, 1451, 1452, 1526, 1586, 1690}
-    | {1846, 3140, 3141, 3156, 3643, 3819, 3854, 3903, 4025}
+    | {1846, 3140, 3141, 3156, 3643, 3751, 3752, 3819, 3854, 3903, 4025}
 )
 
 #: Errors after which trying more would only take time: a lock that nobody gives back, an answer that never comes.

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tests.verdict.support import MARIADB, USERS, assert_conditional, assert_safe, assert_unsafe, finding, judged, manifest
+from tests.verdict.support import (
+    MARIADB,
+    USERS,
+    assert_conditional,
+    assert_safe,
+    assert_unsafe,
+    finding,
+    judged,
+    manifest,
+)
 from zdmigrate.verdict.model import Phase
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.verdict.rules.scene import CONDITIONAL, CONTRACT, SHOP, check, rules_that_speak, says
+from tests.verdict.rules.scene import CONDITIONAL, CONTRACT, SHOP, UNSAFE, check, rules_that_speak, says
 
 PAIRS = "CREATE TABLE pairs (a INT, b INT, c INT, PRIMARY KEY (a, b))"
 
@@ -20,9 +20,9 @@ def test_extension() -> None:
     assert "DROP PRIMARY KEY, ADD PRIMARY KEY (`id`, `price`)" in found.remedy
 
 
-def test_narrowing_may_collide() -> None:
+def test_narrowing_collides() -> None:
     found = says("ZD312", PAIRS, "ALTER TABLE pairs DROP PRIMARY KEY, ADD PRIMARY KEY (a)")
-    check(found, CONDITIONAL, CONTRACT, "no-duplicates", "no-duplicate-writes", text="1062")
+    check(found, UNSAFE, CONTRACT, text="1062")
 
 
 def test_another_order() -> None:

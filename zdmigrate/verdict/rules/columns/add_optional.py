@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 
+from zdmigrate.history.catalog import Column, Generated, Table
 from zdmigrate.verdict.differences import ColumnAdded
-from zdmigrate.verdict.model import Finding, Phase, Verdict
+from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
+from zdmigrate.verdict.rules.columns.add_generated import may_be_null, may_not_fit
 from zdmigrate.verdict.rules.columns.rename import takes_over
-from zdmigrate.verdict.rules.columns.scope import at
+from zdmigrate.verdict.rules.columns.scope import at, untouched
 from zdmigrate.verdict.rules.wording import op_add_column, op_set_default, sa_column, sa_default, sql_default, steps
+
+
+def _may_fail(column: Column, table: Table | None) -> bool:
+    """Whether a DEFAULT expression over other columns may not fit, or be NULL where the column is NOT NULL."""
+    if column.default is None or column.default.kind != "expression" or table is None:
+        return False
+    words = set(re.findall(r"[a-z_$][\w$]*", re.sub(r"'[^']*'", "", column.default.text.lower())))
+    if words.isdisjoint(item.name.lower() for item in table.columns):
+        return False
+    computed = Generated(column.default.text)
+    null = not column.nullable and may_be_null(computed, table)
+    return null or may_not_fit(replace(column, generated=computed), table)
 
 
 def judge(added: ColumnAdded, context: Context) -> Iterator[Finding]:
@@ -36,14 +52,20 @@ def judge(added: ColumnAdded, context: Context) -> Iterator[Finding]:
         )
     if not added.last:
         reason += " It stands before older columns: only an INSERT without a column list or a SELECT * would notice."
+    conditions: tuple[Condition, ...] = ()
+    if _may_fail(column, context.base.table(added.table)) and not untouched(added.table, context):
+        reason += " Where it does not fit, or is NULL in a NOT NULL column, old INSERTs fail (1264, 1406, 1048)."
+        text = f"The DEFAULT of {where} is no error for any row old code inserts into {added.table}."
+        conditions = (Condition("expression-fits", "workload", text),)
     yield Finding(
         RULE.id,
-        Verdict.SAFE,
+        Verdict.CONDITIONAL if conditions else Verdict.SAFE,
         Verdict.UNSAFE,
         Phase.EXPAND,
         f"{reason} New code on the old schema fails with 1054 (Unknown column '{column.name}'): run this before "
         "deploying it.",
         remedy,
+        conditions=conditions,
         table=added.table,
         column=column.name,
     )

@@ -23,8 +23,11 @@ def judge(subject: KeyAdded, context: Context) -> Iterator[Finding]:
         yield primary_finding(ID, subject.table, subject.key, context)
 
 
-def primary_finding(rule: str, table: str, key: Key, context: Context) -> Finding:
-    """What a primary key that did not hold before does to old code; shared with the rule for changed primary keys."""
+def primary_finding(rule: str, table: str, key: Key, context: Context, *, narrows: bool = False) -> Finding:
+    """What a primary key that did not hold before does to old code; shared with the rule for changed primary keys.
+
+    With `narrows` the key before had more columns: old code has rows that differ in those alone, as with any UNIQUE.
+    """
     found = uniqueness(table, key, context)
     parts = parts_text(key)
     nullable = [
@@ -46,6 +49,8 @@ def primary_finding(rule: str, table: str, key: Key, context: Context) -> Findin
         )
     if found.collision is Collision.DISTINCT:
         return _numbered(rule, table, key, found.name)
+    if narrows:
+        return unique_finding(rule, table, key, context)
     conditions = _conditions(table, key, nullable, context)
     return Finding(
         rule,

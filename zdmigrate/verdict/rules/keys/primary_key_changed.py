@@ -34,7 +34,7 @@ def judge(subject: KeyChanged, context: Context) -> Iterator[Finding]:
         )
         return
     if not implies(before, after):
-        yield primary_finding(ID, table, after, context)
+        yield primary_finding(ID, table, after, context, narrows=implies(after, before))
         return
     alter = f"ALTER TABLE {quoted(table)} DROP PRIMARY KEY, ADD PRIMARY KEY ({', '.join(map(quoted, after.columns))})"
     old, new = parts_text(before), parts_text(after)
