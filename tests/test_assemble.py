@@ -145,6 +145,14 @@ def test_the_naming_convention_of_the_metadata_setting_names_constraints(
     sys.modules.pop("shop_models_named", None)
 
 
+def test_with_stand_ins_a_naming_convention_out_of_reach_is_a_warning(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZDMIGRATE_METADATA", "nobody_has_these_models:metadata")
+    app.revision("aaaa1", CREATE_USERS)
+    assert "nobody_has_these_models" in app.plan("--stub-imports")["warnings"][0]
+
+
 def test_the_target_decides_the_cost(app: App) -> None:
     app.users(ADD_AGE)
     old, new = (

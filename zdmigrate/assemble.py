@@ -86,7 +86,7 @@ def assemble(request: Request, *, progress: Progress | None = None) -> Plan:
             from zdmigrate.live import prove_conditions
 
             plan = prove_conditions(connection, plan)
-    return replace(plan, warnings=_warnings(history, plan))
+    return replace(plan, warnings=(*_warnings(history, plan), *_unnamed(settings)))
 
 
 def history_heads(settings: Settings) -> tuple[str, ...]:
@@ -225,6 +225,16 @@ def _manifests(settings: Settings) -> tuple[Manifest, ...]:
     from zdmigrate.manifest import read_deployed
 
     return read_deployed(settings.deployed, manifest_path=Path(settings.manifest), metadata=settings.metadata)
+
+
+def _unnamed(settings: Settings) -> tuple[str, ...]:
+    """What stand-ins cannot say: the naming convention of a MetaData that cannot be imported."""
+    if settings.metadata is None or not settings.stub_imports or _app_metadata(settings) is not None:
+        return ()
+    return (
+        f"{settings.metadata} cannot be imported here, so constraints that revisions leave unnamed may have other "
+        "names; run zdmigrate in the app's own environment",
+    )
 
 
 def _warnings(history: RecordedHistory, plan: Plan) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ _SCHEMAS = {
     "d TIMESTAMP NULL DEFAULT CURRENT_TIMESTAMP, e ENUM('it''s','b') NOT NULL, f SET('x','y'), "
     "g VARCHAR(9) CHARACTER SET latin1 COLLATE latin1_bin DEFAULT '', h TINYINT(1) NOT NULL) "
     "COMMENT 'it''s'",
-    "keys": "CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(99), b INT, c TEXT, UNIQUE KEY u (a, b DESC), KEY k (c(20)), "
+    "keys": "CREATE TABLE t (id INT PRIMARY KEY, a CHAR(99), b INT, c TEXT, UNIQUE KEY u (a, b DESC), KEY k (c(20)), "
     "FULLTEXT KEY f (c), CHECK (b > 0)) ROW_FORMAT=COMPRESSED",
     "foreign keys in a circle": "CREATE TABLE p (id INT PRIMARY KEY, c_id INT); CREATE TABLE c (id INT PRIMARY KEY, "
     "p_id INT, CONSTRAINT one FOREIGN KEY (p_id) REFERENCES p (id) ON DELETE CASCADE); "

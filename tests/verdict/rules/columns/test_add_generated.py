@@ -27,6 +27,7 @@ def test_not_null_over_columns_that_are_never_null_is_safe() -> None:
         "g VARCHAR(49) AS (nick) STORED",
         "g VARCHAR(20) AS (JSON_VALUE(nick, '$.a')) STORED",
         "g INT AS (nick) STORED",
+        "g DATETIME AS (1) STORED",
     ],
 )
 def test_an_expression_that_may_overflow_its_column_is_conditional(column: str) -> None:

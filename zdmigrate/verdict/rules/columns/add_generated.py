@@ -45,12 +45,16 @@ _NO_LONGER = r"(?:lower|upper|lcase|ucase|trim|ltrim|rtrim|reverse)"
 def may_not_fit(column: Column, table: Table | None) -> bool:
     """Whether a value old code writes may make the expression overflow its column, or fail by itself.
 
-    Sure to fit: a constant, a remainder by one, COALESCE with one, a column of a type the new one holds, and such a
-    text trimmed or made lower or upper case. Of anything else (a sum, a JSON path, a function) a look cannot tell.
+    Sure to fit: a small number in a column of numbers, a remainder by one, COALESCE with one, a column of a type the
+    new one holds, and such a text trimmed or made lower or upper case. Of anything else (a sum, a JSON path, a
+    function) a look cannot tell.
     """
     text = re.sub(r"[`()\s]", "", column.generated.expression.lower()) if column.generated is not None else ""
-    if re.fullmatch(r"-?\d{1,2}|true|false|null|''", text):
-        return False
+    kind = family(column.type)
+    if re.fullmatch(r"\d{1,2}|true|false", text):
+        return kind not in ("integer", "float")
+    if text in ("null", "''"):
+        return text == "''" and kind != "text"
     filled = re.fullmatch(r"(?:coalesce|ifnull)([a-z_$][\w$]*),(?:''|-?\d{1,2})", text)
     text = filled[1] if filled is not None else text
     bare = re.sub(rf"^(?:{_NO_LONGER})(?=.)", "", text)
@@ -62,7 +66,9 @@ def may_not_fit(column: Column, table: Table | None) -> bool:
         return family(folded.type) != "text" or not fits(folded.type, column.type)
     remainder = re.fullmatch(r"([a-z_$][\w$]*)%(\d{1,2})", text)
     source = table.column(remainder[1]) if table is not None and remainder is not None else None
-    return source is None or family(source.type) != "integer" or family(column.type) != "integer"
+    if source is None or family(source.type) != "integer" or kind != "integer":
+        return True
+    return column.type.unsigned and not source.type.unsigned
 
 
 def _computed_on_write(added: ColumnAdded, context: Context) -> bool:

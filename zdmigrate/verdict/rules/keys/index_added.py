@@ -54,8 +54,8 @@ def judge(subject: KeyAdded, context: Context) -> Iterator[Finding]:
             Verdict.CONDITIONAL,
             Verdict.SAFE,
             Phase.EXPAND,
-            f"With the index {key.name} every write of {subject.table} computes ({expression}): where that overflows or "
-            "is an error, old code's INSERT or UPDATE fails (1264 Out of range value, 3751 Data truncated).",
+            f"With the index {key.name} every write of {subject.table} computes ({expression}): where that overflows "
+            "or is an error, old code's INSERT or UPDATE fails (1264 Out of range value, 3751 Data truncated).",
             f"Index an expression that takes every value of {subject.table}.",
             conditions=(
                 Condition(
