@@ -20,8 +20,14 @@ def judge(subject: ColumnChanged | AlterTable, context: Context) -> Iterator[Fin
         yield from _changed(subject, context)
         return
     for action in subject.actions:
-        if isinstance(action, DropColumnDefault):
+        if isinstance(action, DropColumnDefault) and not _is_difference(subject.name, action.name, context):
             yield from _left_bare(subject.name, action.name, context)
+
+
+def _is_difference(name: str, column: str, context: Context) -> bool:
+    """Whether old code knows another default, so that a ColumnChanged comes for it too and speaks of it."""
+    known = target(context, name).old_column(column)
+    return known is not None and known.default is not None
 
 
 def leaves_bare(column: Column | None, context: Context) -> bool:
@@ -64,12 +70,13 @@ def _left_bare(name: str, column_name: str, context: Context) -> Iterator[Findin
     )
 
 
-def _dropped_by_alter(change: ColumnChanged, context: Context) -> bool:
-    """Whether this statement says DROP DEFAULT, so that `_left_bare` speaks of it."""
+def _bare_table(change: ColumnChanged, context: Context) -> str | None:
+    """The table as this statement calls it when it says DROP DEFAULT of the column and MySQL then asks for a value."""
     if not isinstance(context.node, AlterTable) or not leaves_bare(change.after, context):
-        return False
+        return None
     name = change.after.name.lower()
-    return any(isinstance(item, DropColumnDefault) and item.name.lower() == name for item in context.node.actions)
+    dropped = any(isinstance(item, DropColumnDefault) and item.name.lower() == name for item in context.node.actions)
+    return context.node.name if dropped else None
 
 
 def _changed(change: ColumnChanged, context: Context) -> Iterator[Finding]:
@@ -77,7 +84,11 @@ def _changed(change: ColumnChanged, context: Context) -> Iterator[Finding]:
     here = changed_here(change, context) & {"default", "nullable", "auto_increment", "generated"}
     if before.default is None or after.default is not None or not here:
         return
-    if after.generated is not None or after.auto_increment or _dropped_by_alter(change, context):
+    bare = _bare_table(change, context)
+    if bare is not None:
+        yield from _left_bare(bare, after.name, context)
+        return
+    if after.generated is not None or after.auto_increment:
         return
     where, was = at(change.table, before), sql_default(before.default)
     evidence = always_written(change.table, before, context) or untouched(change.table, context)
