@@ -17,7 +17,7 @@ def main() -> None:
     from sqlalchemy import MetaData
 
     from zdmigrate.flavour import Flavour
-    from zdmigrate.history.load_metadata import create_statements
+    from zdmigrate.history.loading.metadata import create_statements
 
     whole = MetaData()
     for text in job["metadata"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.history.replaying import replay_of
-from zdmigrate.history.fabricated import Fabrication
+from zdmigrate.history.recorder.fabricated import Fabrication
 
 TABLE = 'op.execute("CREATE TABLE t (id INT PRIMARY KEY, params TEXT, sqlalchemy_uri VARCHAR(99) NOT NULL, n INT)")'
 ROWS = 'for row in op.get_bind().execute(sa.text("SELECT id, params, sqlalchemy_uri FROM t")).fetchall():'

@@ -14,8 +14,8 @@ from tests.history.sql import MARIADB, MYSQL, after, table
 from zdmigrate.errors import UsageError
 from zdmigrate.flavour import Flavour
 from zdmigrate.history.load import from_dump, from_metadata, import_metadata
-from zdmigrate.history.load_dump import split
-from zdmigrate.history.load_live import flavour_of
+from zdmigrate.history.loading.dump import split
+from zdmigrate.history.loading.live import flavour_of
 
 DUMP = """\
 -- MySQL dump 10.13  Distrib 8.4.3, for Linux (x86_64)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.history.replaying import replay_of
 from zdmigrate.history.catalog import Routine
-from zdmigrate.history.procedures import statements_of_call
+from zdmigrate.history.recorder.procedures import statements_of_call
 from zdmigrate.history.statements import split
 from zdmigrate.history.syntax import AlterTable, CallRoutine
 

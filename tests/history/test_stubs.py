@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.history.replaying import replay_of, replayed, revision, sent
+from zdmigrate.history.recorder.standin import MARK
+from zdmigrate.history.recorder.stubs import stand_ins
 from zdmigrate.history.recording import RecordedHistory
-from zdmigrate.history.standin import MARK
-from zdmigrate.history.stubs import stand_ins
 
 UNKNOWN = [
     ("s02", "absent_types", "calls absent_types.UUIDType"),

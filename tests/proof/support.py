@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tests.verdict.support import recorded
 from zdmigrate.flavour import Flavour
 from zdmigrate.history.catalog import ColumnType
-from zdmigrate.history.load_live import flavour_of
+from zdmigrate.history.loading.live import flavour_of
 from zdmigrate.history.recording import RecordedStatement
 from zdmigrate.history.statements import parse, parse_type
 from zdmigrate.proof.runner import Change, Step, prove

@@ -7,7 +7,7 @@ import sqlalchemy
 
 from tests.history.comparing import comparable
 from tests.history.sql import after
-from zdmigrate.history.load_live import from_live, server_flavour
+from zdmigrate.history.loading.live import from_live, server_flavour
 from zdmigrate.proof.schema import create_statements
 
 _SCHEMAS = {

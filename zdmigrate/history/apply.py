@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from zdmigrate.flavour import Flavour
-from zdmigrate.history.apply_objects import (
+from zdmigrate.history.catalog import Catalog
+from zdmigrate.history.effects.draft import Context
+from zdmigrate.history.effects.objects import (
     change_database,
     create_routine,
     create_trigger,
@@ -12,12 +14,10 @@ from zdmigrate.history.apply_objects import (
     drop_trigger,
     drop_view,
 )
-from zdmigrate.history.apply_tables import alter_table, create_table, drop_tables, rename_tables, truncate_table
-from zdmigrate.history.catalog import Catalog
-from zdmigrate.history.draft import Context
+from zdmigrate.history.effects.refusals import Refused as Refused
+from zdmigrate.history.effects.reveal import reveal as reveal
+from zdmigrate.history.effects.tables import alter_table, create_table, drop_tables, rename_tables, truncate_table
 from zdmigrate.history.recording import SessionState
-from zdmigrate.history.refusals import Refused as Refused
-from zdmigrate.history.reveal import reveal as reveal
 from zdmigrate.history.syntax import (
     AlterTable,
     ChangeDatabase,

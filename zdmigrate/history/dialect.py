@@ -14,8 +14,8 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.engine.url import make_url
 from sqlalchemy.pool import NullPool
 
-from zdmigrate.history.dbapi import Driver
-from zdmigrate.history.dictionary import DATABASE
+from zdmigrate.history.recorder.dbapi import Driver
+from zdmigrate.history.recorder.dictionary import DATABASE
 from zdmigrate.history.server import Server
 
 

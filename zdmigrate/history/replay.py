@@ -18,9 +18,10 @@ from sqlalchemy import MetaData
 from zdmigrate.flavour import DEFAULT_TARGET, Flavour
 from zdmigrate.history.catalog import Catalog
 from zdmigrate.history.charsets import empty_catalog
-from zdmigrate.history.doubts import Outcome, doubt, leaves_doubt, put_down_to, stuck
-from zdmigrate.history.fabricated import Fabrication
-from zdmigrate.history.failures import missing_member, raised_on_purpose, wants_a_row
+from zdmigrate.history.recorder.doubts import Outcome, doubt, leaves_doubt, put_down_to, stuck
+from zdmigrate.history.recorder.fabricated import Fabrication
+from zdmigrate.history.recorder.failures import missing_member, raised_on_purpose, wants_a_row
+from zdmigrate.history.recorder.stage import Direction, Pass, Stage, open_stage
 from zdmigrate.history.recording import (
     RecordedHistory,
     RecordedRevision,
@@ -30,7 +31,6 @@ from zdmigrate.history.recording import (
 )
 from zdmigrate.history.scripts import Revision, Scripts
 from zdmigrate.history.server import Server
-from zdmigrate.history.stage import Direction, Pass, Stage, open_stage
 from zdmigrate.history.syntax import CreateTable
 
 #: What text columns hold, tried in turn while the revision fails on it: a number, JSON, a list, a date, NULL.

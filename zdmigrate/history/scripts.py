@@ -24,9 +24,9 @@ from alembic.util import CommandError
 
 from zdmigrate.errors import UsageError
 from zdmigrate.history.identifiers import Identifiers, read_identifiers
-from zdmigrate.history.modules import load_module
+from zdmigrate.history.recorder.modules import load_module
+from zdmigrate.history.recorder.stubs import stand_ins
 from zdmigrate.history.recording import ReplayError
-from zdmigrate.history.stubs import stand_ins
 
 _SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": ";"}
 

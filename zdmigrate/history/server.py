@@ -14,16 +14,17 @@ from typing import Any
 import pymysql.err
 
 from zdmigrate.flavour import Flavour
-from zdmigrate.history.answers import Answer, Answers, UnanswerableError, labels_of
 from zdmigrate.history.apply import Refused, apply, reveal
 from zdmigrate.history.catalog import Catalog, Delta, difference
-from zdmigrate.history.fabricated import FIRST_ID, Fabrication, carries_fabrication
-from zdmigrate.history.procedures import statements_of_call
+from zdmigrate.history.effects.touched import check_names, touched
+from zdmigrate.history.recorder.answers import Answer, Answers, UnanswerableError, labels_of
+from zdmigrate.history.recorder.fabricated import FIRST_ID, Fabrication, carries_fabrication
+from zdmigrate.history.recorder.procedures import statements_of_call
+from zdmigrate.history.recorder.settings import set_variable
+from zdmigrate.history.recorder.standin import MARK, StandIn
+from zdmigrate.history.recorder.stubs import Notebook
 from zdmigrate.history.recording import RecordedStatement, Refusal, SessionState
-from zdmigrate.history.settings import set_variable
-from zdmigrate.history.standin import MARK, StandIn
 from zdmigrate.history.statements import parse
-from zdmigrate.history.stubs import Notebook
 from zdmigrate.history.syntax import (
     AlterTable,
     CallRoutine,
@@ -35,7 +36,6 @@ from zdmigrate.history.syntax import (
     Update,
     Use,
 )
-from zdmigrate.history.touched import check_names, touched
 
 _FIRST_WORD = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|#[^\n]*(?:\n|$)|/\*(?!!).*?\*/|\()*(\w+)", re.S)
 _MARKED = re.compile(rf"{MARK}\w+")

@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from zdmigrate.history.catalog import ColumnType
-from zdmigrate.history.column_types import parse_type as _read_type
-from zdmigrate.history.cursor import Cursor, GrammarError, matching
-from zdmigrate.history.grammar import parse_tokens
-from zdmigrate.history.literals import render_value
-from zdmigrate.history.redaction import redact
-from zdmigrate.history.splitting import delimited, statements, uses_delimiter
+from zdmigrate.history.sql.column_types import parse_type as _read_type
+from zdmigrate.history.sql.cursor import Cursor, GrammarError, matching
+from zdmigrate.history.sql.grammar import parse_tokens
+from zdmigrate.history.sql.literals import render_value
+from zdmigrate.history.sql.redaction import redact
+from zdmigrate.history.sql.splitting import delimited, statements, uses_delimiter
+from zdmigrate.history.sql.tokens import Token, bind, expand_version_comments, placeholders, tokenize
 from zdmigrate.history.syntax import Node, Opaque, Privilege, Statement
-from zdmigrate.history.tokens import Token, bind, expand_version_comments, placeholders, tokenize
 
 Parameters = Sequence[object] | Mapping[str, object] | Sequence[Sequence[object] | Mapping[str, object]]
 

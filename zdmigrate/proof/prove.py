@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from zdmigrate.errors import UsageError
 from zdmigrate.flavour import Flavour
 from zdmigrate.history.catalog import Catalog, ColumnType
-from zdmigrate.history.load_live import flavour_of
+from zdmigrate.history.loading.live import flavour_of
 from zdmigrate.history.statements import parse_type
 from zdmigrate.plan import Plan, PlannedChange, PlannedRevision
 from zdmigrate.proof.runner import Change, Step, prove

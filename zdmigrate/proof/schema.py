@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from zdmigrate.history.catalog import Catalog, Routine, Table
-from zdmigrate.history.showing import column_definition, quoted, show_create_table
+from zdmigrate.history.recorder.showing import column_definition, quoted, show_create_table
 
 
 def create_statements(base: Catalog) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from zdmigrate.history.catalog import Check, Column
-from zdmigrate.history.expressions import columns_read
-from zdmigrate.history.tokens import Token, tokenize
+from zdmigrate.history.sql.expressions import columns_read
+from zdmigrate.history.sql.tokens import Token, tokenize
 
 
 class _Undecided(enum.Enum):

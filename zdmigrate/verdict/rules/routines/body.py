@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from zdmigrate.history.tokens import tokenize
+from zdmigrate.history.sql.tokens import tokenize
 
 _STARTS = frozenset({"BEGIN", "THEN", "ELSE", "DO", "LOOP", "REPEAT", "ATOMIC"})
 _ENDS_LIST = frozenset({"WHERE", "ORDER", "LIMIT", "ON"})

@@ -1,0 +1,1 @@
+"""Catalogs from a dump, MetaData or a live server; `history.load` is the way in."""

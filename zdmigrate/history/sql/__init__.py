@@ -1,0 +1,1 @@
+"""Reading SQL: from text to the statement tree of `history.syntax`."""
