@@ -131,3 +131,31 @@ def test_a_table_that_an_unknown_revision_may_have_changed_is_asked_about_in_vai
     )
     kinds = [item.error and item.error.kind.value for item in history.revisions]
     assert kinds == [None, "import_failed", "needs_database", None]
+
+
+def test_a_package_that_decided_on_a_stand_in_while_it_was_loaded_taints_what_imports_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "zd_shop_under_test"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "names.py").write_text(
+        'from nobody_has_this import settings\n\nTABLE = "orders" if settings.NEW else "old_orders"\n'
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    history = replay_of(
+        tmp_path / "history",
+        """
+        from zd_shop_under_test.names import TABLE
+        op.execute(f"CREATE TABLE {TABLE} (id INT PRIMARY KEY)")
+        """,
+        """
+        op.execute("CREATE TABLE u (id INT PRIMARY KEY)")
+        """,
+        stub_imports=True,
+    )
+    guessed, known = history.revisions
+    assert guessed.error is not None
+    assert guessed.error.kind == "import_failed"
+    assert "asks for the truth of nobody_has_this.settings.NEW" in guessed.error.message
+    assert known.error is None

@@ -121,6 +121,8 @@ class Stage:
             raised = caught
         finally:
             taken = [*(self.notebook.take() if self.notebook else ()), *self._arguments_book.take()]
+            if self.notebook is not None and self._compiled is not None and self._compiled[0] == revision.path:
+                taken += self.notebook.inherited(self._compiled[1])
             if raised is not None or self._connection is None or self._connection.closed:
                 self._leave()
         error = None

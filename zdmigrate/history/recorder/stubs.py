@@ -9,6 +9,7 @@ written into a `Notebook` while a revision runs; text made from one carries `MAR
 from __future__ import annotations
 
 import ast
+import dis
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -55,6 +56,8 @@ class Notebook:
         decorated: code of functions a stand-in has "decorated", which the real one may change, and its name.
         texts: the text a stand-in was turned into, and its name.
         broken: app modules that failed half-way, with the error.
+        tainted: top-level packages of the app in which a module, while it was loaded, decided something on a stand-in:
+            whatever it defines may differ from the real one.
     """
 
     watching: str | None = None
@@ -65,6 +68,7 @@ class Notebook:
     broken: dict[str, str] = field(default_factory=dict)
     served: set[str] = field(default_factory=set)
     importers: set[str] = field(default_factory=set)
+    tainted: dict[str, Note] = field(default_factory=dict)
 
     def watch(self, path: str, *, calling: bool) -> None:
         """Note uses from now on, for the revision in that file."""
@@ -74,6 +78,16 @@ class Notebook:
         """The notes so far; the notebook is empty afterwards and watches nothing."""
         notes, self.notes, self.watching = self.notes, [], None
         return notes
+
+    def inherited(self, code: CodeType) -> list[Note]:
+        """What a revision takes over from packages that were loaded on a guess, by its import statements."""
+        if not self.tainted:
+            return []
+        return [
+            Note(package, f"imports a package in which, as it is loaded, a module {note.use} {note.name}:", note_line)
+            for package, note_line in imported_packages(code).items()
+            if (note := self.tainted.get(package)) is not None
+        ]
 
     @property
     def decided(self) -> bool:
@@ -86,11 +100,9 @@ class Notebook:
 
     def note(self, name: str, use: str) -> None:
         """A stand-in was used; the frame tells whether that matters."""
-        if self.watching is None:
-            return
-        if use == "calls" and not self.calling:
-            return
         frame: FrameType | None = sys._getframe(2)
+        if use == "calls" and not (self.watching is not None and self.calling):
+            return
         nearest = True
         while frame is not None:
             filename = frame.f_code.co_filename
@@ -100,8 +112,28 @@ class Notebook:
                 return
             if filename.startswith("<frozen importlib"):
                 return
+            if frame.f_code.co_name == "<module>" and not filename.startswith(_INSTALLED):
+                package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+                if use != "calls":
+                    self.tainted.setdefault(package, Note(name, use, frame.f_lineno))
+                return
             nearest = nearest and filename == StandIn.FILE
             frame = frame.f_back
+
+
+def imported_packages(code: CodeType) -> dict[str, int]:
+    """Top-level packages that the code imports, functions inside it included, and the line of the first import."""
+    found: dict[str, int] = {}
+    line = code.co_firstlineno
+    for step in dis.get_instructions(code):
+        line = step.starts_line or line
+        if step.opname == "IMPORT_NAME":
+            found.setdefault(str(step.argval).partition(".")[0], int(line))
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            for package, inner in imported_packages(constant).items():
+                found.setdefault(package, inner)
+    return found
 
 
 @contextmanager
