@@ -84,7 +84,7 @@ class Notebook:
         if not self.tainted:
             return []
         return [
-            Note(package, f"imports a package in which, as it is loaded, a module {note.use} {note.name}:", note_line)
+            Note(package, f"imports a package that was loaded on a guess ({note}):", note_line)
             for package, note_line in imported_packages(code).items()
             if (note := self.tainted.get(package)) is not None
         ]
