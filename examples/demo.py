@@ -21,8 +21,8 @@ SHOP = HERE / "flask_app"
 ZDMIGRATE = [sys.executable, "-m", "zdmigrate"]
 
 #: A public app with a long history on MySQL, and where its wheel keeps it.
-REAL_APP = "apache-airflow-core==3.3.2"
-REAL_HISTORY = "airflow/migrations"
+REAL_APP = "octavia==19.0.0"
+REAL_HISTORY = "octavia/db/migration/alembic_migrations"
 DOWNLOAD_SECONDS = 180
 
 
