@@ -51,3 +51,19 @@ def test_tables_that_old_code_cannot_know() -> None:
 def test_several_tables_in_one_statement() -> None:
     (change,) = judged(f"{USERS}; CREATE TABLE orders (id INT)", "DROP TABLE users, orders")
     assert sorted(str(item.table) for item in change.findings) == ["orders", "users"]
+
+
+def test_a_trigger_of_a_table_old_code_writes_to_still_needs_it() -> None:
+    trigger = "CREATE TRIGGER note AFTER INSERT ON users FOR EACH ROW INSERT INTO seen (id) VALUES (NEW.id)"
+    *_, dropped = judged(USERS, "CREATE TABLE seen (id INT)", trigger, "DROP TABLE seen")
+    assert_unsafe(dropped, phase=Phase.CONTRACT)
+    assert "Trigger note still names seen" in finding(dropped, "ZD103").reason
+    *_, dropped = judged(USERS, "CREATE TABLE seen (id INT)", trigger, "DROP TRIGGER note", "DROP TABLE seen")
+    assert_safe(dropped)
+
+
+def test_a_trigger_outlives_the_proof_that_nobody_maps_the_table() -> None:
+    base = f"{USERS}; CREATE TABLE seen (id INT)"
+    base += "; CREATE TRIGGER note AFTER INSERT ON users FOR EACH ROW INSERT INTO `seen` (id) VALUES (NEW.id)"
+    (dropped,) = judged(base, "DROP TABLE seen", manifests=[manifest(users={"id": "INT NOT NULL"})])
+    assert_unsafe(dropped)

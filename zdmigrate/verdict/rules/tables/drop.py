@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from zdmigrate.history.syntax import DropTable
@@ -27,12 +28,42 @@ def _named(name: str, if_exists: bool, context: Context) -> Iterator[Finding]:
         yield _harmless(name, f"{name} is a temporary table of this session.")
     elif known is not None and context.base.table_by_uid(known.uid) is not None:
         return
-    elif known is not None and known.complete:
+    elif known is not None and (known.complete or context.base.complete):
+        triggers = _triggers_naming(name, context)
+        if triggers:
+            yield _broken_triggers(name, triggers)
+            return
         yield _harmless(name, f"{name} was created in this release: old code does not know it.")
     elif known is not None or not context.before.complete:
         yield _dropped(name, context)
     elif if_exists:
         yield _harmless(name, f"There is no table {name}: IF EXISTS makes this statement do nothing.")
+
+
+def _triggers_naming(table: str, context: Context) -> list[str]:
+    """Triggers that are left on other tables old code writes to, and name the dropped table."""
+    name = re.compile(rf"(?<![\w`]){re.escape(table)}(?!\w)|`{re.escape(table)}`", re.IGNORECASE)
+    return [
+        trigger.name
+        for trigger in context.after.triggers.values()
+        if trigger.table != table
+        and trigger.table in context.base.tables
+        and context.old_code.maps_table(trigger.table)
+        and name.search(trigger.body)
+    ]
+
+
+def _broken_triggers(table: str, triggers: list[str]) -> Finding:
+    return Finding(
+        RULE.id,
+        Verdict.UNSAFE,
+        Verdict.SAFE,
+        Phase.CONTRACT,
+        f"Trigger {listed(triggers)} still names {table}: old code's writes that fire it fail with 1146 "
+        f"(Table '{table}' doesn't exist).",
+        steps(("contract", f"drop or change trigger {listed(triggers)}"), ("contract", op_drop_table(table))),
+        table=table,
+    )
 
 
 def _harmless(table: str, reason: str) -> Finding:
@@ -45,6 +76,9 @@ def _dropped(table: str, context: Context) -> Finding:
     views = [
         view.name for view in context.after.views.values() if table in view.tables and old_code.maps_table(view.name)
     ]
+    triggers = _triggers_naming(table, context)
+    if proven and triggers and not views:
+        return _broken_triggers(table, triggers)
     safe = proven and not views
     if views and proven:
         reason = f"View {listed(views)} still reads {table}: old code that reads the view fails with 1356."
