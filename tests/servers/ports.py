@@ -7,7 +7,6 @@ import random
 import socket
 import tempfile
 from pathlib import Path
-from typing import IO
 
 # Below the range that Linux (32768 up) and macOS (49152 up) hand out to outgoing connections, so that no
 # client takes a port while its server is stopped.
@@ -17,9 +16,10 @@ _leased: set[int] = set()
 
 
 @functools.cache
-def _register() -> IO[str]:
-    """One file for all runs of this user; byte N is locked while port N is leased."""
-    return (Path(tempfile.gettempdir()) / f".zdrelease-ports-{os.getuid()}").open("a")
+def _register() -> int:
+    """One file for all runs of this user; byte N is locked while port N is leased. Open until this process ends."""
+    path = Path(tempfile.gettempdir()) / f".zdrelease-ports-{os.getuid()}"
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def lease() -> int:
