@@ -10,7 +10,8 @@ from zdmigrate.flavour import Flavour
 from zdmigrate.history.catalog import Catalog, Table
 from zdmigrate.history.recording import RecordedStatement
 from zdmigrate.history.syntax import AlterTable, CallRoutine
-from zdmigrate.verdict.differences import Difference, actions_on_unseen_table, differences_of
+from zdmigrate.verdict.compare import actions_on_unseen_table, differences_of
+from zdmigrate.verdict.differences import Difference
 from zdmigrate.verdict.evidence import OldCode
 from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule

@@ -7,6 +7,7 @@ import pytest
 from tests.verdict.support import USERS, judged, recorded
 from zdmigrate.history.statements import parse
 from zdmigrate.history.syntax import AlterTable
+from zdmigrate.verdict.compare import actions_on_unseen_table, differences_of
 from zdmigrate.verdict.differences import (
     CheckAdded,
     CheckChanged,
@@ -41,8 +42,6 @@ from zdmigrate.verdict.differences import (
     ViewChanged,
     ViewCreated,
     ViewDropped,
-    actions_on_unseen_table,
-    differences_of,
 )
 from zdmigrate.verdict.model import Verdict
 
