@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.verdict.support import USERS, manifest, recorded
+from tests.verdict.support import USERS, judged, manifest, recorded
 from zdmigrate.history.catalog import Column, ColumnType
 from zdmigrate.history.statements import parse_type
 from zdmigrate.verdict.evidence import OldCode
-from zdsession.manifest import Manifest, MappedColumn
+from zdmigrate.verdict.model import Verdict
+from zdsession.manifest import Manifest, MappedColumn, MappedTable
 
 BASE, _ = recorded(USERS)
 
@@ -96,3 +97,15 @@ def test_the_proof_in_words() -> None:
     )
     assert "maps users.name as VARCHAR(50) NULL" in code.quote("users", "name")
     assert code.quote("users").startswith(f"manifest 2.4.1 ({newer.digest[:8]}) maps users;")
+
+
+@pytest.mark.parametrize("name", ["shop.users", "Users", "shop.USERS"])
+def test_a_table_named_with_its_schema_or_in_other_case_is_taken_for_mapped(name: str) -> None:
+    """A name we cannot be sure of must never prove that nobody maps a table."""
+    mapped = Manifest(
+        "1", ("h",), {name: MappedTable({"id": MappedColumn("INT"), "nick": MappedColumn("VARCHAR(50)")})}
+    )
+    (dropped,) = judged(USERS, "DROP TABLE users", manifests=[mapped])
+    assert dropped.old is Verdict.UNSAFE
+    (column,) = judged(USERS, "ALTER TABLE users DROP COLUMN nick", manifests=[mapped])
+    assert column.old is Verdict.UNSAFE

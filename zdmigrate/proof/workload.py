@@ -14,7 +14,8 @@ from typing import Literal
 
 from zdmigrate.history.catalog import Catalog, Column, ColumnType, Table
 from zdmigrate.proof.values import Value, edges, literal, plain
-from zdsession.manifest import Manifest, MappedColumn, MappedTable
+from zdmigrate.verdict.evidence import mapped_table
+from zdsession.manifest import Manifest, MappedColumn
 
 #: Rows in the database while the migration runs: values at every edge, ordinary ones, or none at all. A DDL may be
 #: refused for the data it meets, which says nothing of old code: then the next kind is tried.
@@ -170,10 +171,9 @@ class _Mapped:
 def _model(table: Table, name: str, manifest: Manifest | None, read_type: ReadType | None) -> tuple[_Mapped, ...]:
     if manifest is None:
         return tuple(_mapped(column, column.type, None) for column in table.columns)
-    mapped: MappedTable | None = manifest.tables.get(name)
-    if mapped is None:
+    by_name = mapped_table(manifest, name)
+    if by_name is None:
         return ()
-    by_name = {key.lower(): item for key, item in mapped.columns.items()}
     found = []
     for column in table.columns:
         item = by_name.get(column.name.lower())

@@ -33,11 +33,11 @@ class OldCode:
 
     def maps_table(self, table: str) -> bool:
         """Whether any deployed version may name this table (always True without manifests)."""
-        return not self.manifests or any(_table(manifest, table) is not None for manifest in self.manifests)
+        return not self.manifests or any(mapped_table(manifest, table) is not None for manifest in self.manifests)
 
     def maps_column(self, table: str, column: str) -> bool:
         """Whether any deployed version may name this column (always True without manifests)."""
-        return not self.manifests or any(True for _ in self._mapped(table, column))
+        return not self.manifests or any(True for _ in self.mapped(table, column))
 
     def may_write_null(self, table: str, column: Column) -> bool:
         """Whether old code may write NULL into `column` (a column of the base schema, by its old name).
@@ -46,7 +46,7 @@ class OldCode:
         """
         if not self.manifests:
             return column.nullable
-        return any(mapped.nullable and not mapped.generated for _, mapped in self._mapped(table, column.name))
+        return any(mapped.nullable and not mapped.generated for mapped in self.mapped(table, column.name))
 
     def may_omit(self, table: str, column: Column) -> bool:
         """Whether an INSERT of old code may leave `column` out, so that the server's default decides."""
@@ -55,10 +55,10 @@ class OldCode:
         if not self.maps_table(table):
             return False
         for manifest in self.manifests:
-            mapped_table = _table(manifest, table)
-            if mapped_table is None:
+            columns = mapped_table(manifest, table)
+            if columns is None:
                 continue
-            mapped = mapped_table.get(column.name.lower())
+            mapped = columns.get(column.name.lower())
             if mapped is None or mapped.generated or mapped.autoincrement:
                 return True
             if not mapped.client_default and (mapped.server_default is not None or mapped.nullable):
@@ -69,13 +69,13 @@ class OldCode:
         """The types old code may write to and decode from `column`: its type in the base schema, or as mapped."""
         if not self.manifests or self.parse_type is None:
             return (column.type,)
-        return tuple(dict.fromkeys(self.parse_type(mapped.type) for _, mapped in self._mapped(table, column.name)))
+        return tuple(dict.fromkeys(self.parse_type(mapped.type) for mapped in self.mapped(table, column.name)))
 
     def quote(self, table: str, column: str | None = None) -> str:
         """The proof in words, e.g. ``manifest 2.4.1 (9f0c…) maps users(id, name), not nick``; "" without manifests."""
         parts = []
         for manifest in self.manifests:
-            columns = _table(manifest, table)
+            columns = mapped_table(manifest, table)
             name = f"manifest {manifest.version} ({manifest.digest[:8]})"
             if columns is None:
                 parts.append(f"{name} maps no table {table}")
@@ -89,14 +89,26 @@ class OldCode:
                 parts.append(f"{name} maps {table}.{column} as {mapped.type} {null}")
         return "; ".join(parts)
 
-    def _mapped(self, table: str, column: str) -> Iterator[tuple[Manifest, MappedColumn]]:
+    def mapped(self, table: str, column: str) -> Iterator[MappedColumn]:
+        """The column as each deployed manifest maps it; nothing without manifests or where it is unmapped."""
         for manifest in self.manifests:
-            mapped = (_table(manifest, table) or {}).get(column.lower())
+            mapped = (mapped_table(manifest, table) or {}).get(column.lower())
             if mapped is not None:
-                yield manifest, mapped
+                yield mapped
 
 
-def _table(manifest: Manifest, table: str) -> dict[str, MappedColumn] | None:
-    """The manifest's columns of that table by lower-case name, or None when it does not map the table."""
-    mapped = manifest.tables.get(table)
-    return None if mapped is None else {name.lower(): column for name, column in mapped.columns.items()}
+def mapped_table(manifest: Manifest, table: str) -> dict[str, MappedColumn] | None:
+    """The manifest's columns of that table by lower-case name, or None when it does not map the table.
+
+    A mapping may name a table with its schema or in another case than the server does. Tables that could be the same
+    are taken for the same, and their columns together: doubt must never prove that something is not mapped.
+    """
+    wanted = _bare(table)
+    found = [mapped for name, mapped in manifest.tables.items() if _bare(name) == wanted]
+    if not found:
+        return None
+    return {name.lower(): column for mapped in found for name, column in mapped.columns.items()}
+
+
+def _bare(table: str) -> str:
+    return table.rpartition(".")[2].lower()

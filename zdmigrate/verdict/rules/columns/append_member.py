@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from zdmigrate.verdict.differences import ColumnChanged
 from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
-from zdmigrate.verdict.rules.columns.scope import at, mapped_columns, type_change, unmapped
+from zdmigrate.verdict.rules.columns.scope import at, type_change, unmapped
 from zdmigrate.verdict.rules.wording import listed, steps
 from zdmigrate.verdict.types import TypeAspect
 
@@ -27,7 +27,7 @@ def accepted(change: ColumnChanged, added: tuple[str, ...], context: Context) ->
     evidence = unmapped(change.table, column.name, context)
     if evidence or not old_code.proven:
         return evidence
-    listed_members = [mapped.members for mapped in mapped_columns(change.table, column.name, context) if mapped.members]
+    listed_members = [mapped.members for mapped in context.old_code.mapped(change.table, column.name) if mapped.members]
     types = [item for item in old_code.types(change.table, column) if item.name in ("enum", "set")]
     known = [*listed_members, *(item.members for item in types)]
     return old_code.quote(change.table, column.name) if all(set(added) <= set(members) for members in known) else ""

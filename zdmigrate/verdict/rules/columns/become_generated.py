@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from zdmigrate.verdict.differences import ColumnChanged
 from zdmigrate.verdict.model import Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
-from zdmigrate.verdict.rules.columns.scope import at, changed_here, generated_write_error, mapped_columns
+from zdmigrate.verdict.rules.columns.scope import at, changed_here, generated_write_error
 from zdmigrate.verdict.rules.wording import steps
 
 
@@ -18,7 +18,7 @@ def judge(change: ColumnChanged, context: Context) -> Iterator[Finding]:
         return
     where, error = at(change.table, before), generated_write_error(context)
     old_code = context.old_code
-    proven = old_code.proven and all(item.generated for item in mapped_columns(change.table, before.name, context))
+    proven = old_code.proven and all(item.generated for item in context.old_code.mapped(change.table, before.name))
     yield Finding(
         RULE.id,
         Verdict.SAFE if proven else Verdict.UNSAFE,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from zdmigrate.verdict.differences import ColumnChanged
 from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
-from zdmigrate.verdict.rules.columns.scope import at, changed_here, mapped_columns
+from zdmigrate.verdict.rules.columns.scope import at, changed_here
 from zdmigrate.verdict.rules.wording import steps
 
 
@@ -20,7 +20,7 @@ def judge(change: ColumnChanged, context: Context) -> Iterator[Finding]:
         return  # ZD224 and ZD225 judge that
     where = at(change.table, before)
     proven = context.old_code.proven and all(
-        mapped.nullable for mapped in mapped_columns(change.table, before.name, context)
+        mapped.nullable for mapped in context.old_code.mapped(change.table, before.name)
     )
     tolerates = Condition(
         "tolerates-null", "code", f"Old code that reads {where} copes with NULL, which new code may write."

@@ -6,14 +6,11 @@ statements of the release did. A rule speaks only when this statement changed so
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from zdmigrate.history.catalog import Column, ColumnType
 from zdmigrate.verdict.differences import ColumnChanged
 from zdmigrate.verdict.rule import Context
 from zdmigrate.verdict.rules.origin import living
 from zdmigrate.verdict.types import TypeComparison, compare_types, fits
-from zdsession.manifest import MappedColumn
 
 _FIELDS = (
     "name",
@@ -54,15 +51,6 @@ def type_change(change: ColumnChanged, context: Context) -> TypeComparison | Non
     if "type" not in change.aspects or "type" not in changed_here(change, context):
         return None
     return compare_types(change.before.type, change.after.type)
-
-
-def mapped_columns(table: str, column: str, context: Context) -> Iterator[MappedColumn]:
-    """The column as each deployed manifest maps it; nothing without manifests or where it is unmapped."""
-    for manifest in context.old_code.manifests:
-        mapped = manifest.tables.get(table)
-        for name, item in mapped.columns.items() if mapped is not None else ():
-            if name.lower() == column.lower():
-                yield item
 
 
 def unmapped(table: str, column: str, context: Context) -> str:
