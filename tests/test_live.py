@@ -271,3 +271,22 @@ def _dump(app: App) -> str:
     """The deployed schema as a dump, for a plan without the database."""
     (app.folder / "dump.sql").write_text(f"{USERS[0]};\n")
     return "dump.sql"
+
+
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+def test_one_column_that_is_proved_does_not_hide_another_that_is_not(
+    app: App, any_sql_url: str, order: tuple[str, str]
+) -> None:
+    """Two conditions of one name, one met: the gate must go by the other."""
+    column = "VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+    table = f"CREATE TABLE pairs (id INT PRIMARY KEY, a {column}, b {column}, UNIQUE ua (a), UNIQUE ub (b))"
+    _execute(any_sql_url, *USERS, table, "INSERT INTO pairs VALUES (1, 'x', 'y'), (2, 'X', 'z')")
+    changed = ", ".join(f"MODIFY {name} {column.replace('utf8mb4_bin', 'utf8mb4_unicode_ci')}" for name in order)
+    app.users(f'op.execute("ALTER TABLE pairs {changed}")')
+    conditions = app.plan("--url", any_sql_url)["revisions"][0]["changes"][0]["old_code"]["conditions"]
+    proved = [item["met"] for item in conditions if item["proof"]]
+    assert sorted(proved) == [False, True]
+    assert len({item["id"] for item in conditions}) == len(conditions)
+    result = app.run("check", "--url", any_sql_url, "--fail-on", "conditional", "--format", "json")
+    assert result.code == 1
+    assert "pairs.a" in result.json["gate"]["obstacles"][0]["message"]

@@ -111,7 +111,7 @@ def prove_conditions(connection: Connection, plan: Plan) -> Plan:
                     continue
                 if condition.proof not in cache:
                     cache[condition.proof] = _run_proof(connection, condition.proof, flavour)
-                proofs[condition.name] = cache[condition.proof]
+                proofs[condition] = cache[condition.proof]
             if proofs:
                 changed[change.id] = replace(change, proofs=proofs)
     return with_changes(plan, changed)

@@ -57,7 +57,7 @@ class PlannedChange:
     Attributes:
         id: `revision:index`, stable as long as the revision's statements are.
         waivers: by rule id, the reason of the waiver that accepts its findings on this statement.
-        proofs: by condition name, what the live database said of it.
+        proofs: by condition, what the live database said of it.
     """
 
     id: str
@@ -67,7 +67,7 @@ class PlannedChange:
     replication: ReplicationClass
     strategy: Strategy
     waivers: Mapping[str, str] = field(default_factory=dict)
-    proofs: Mapping[str, Proof] = field(default_factory=dict)
+    proofs: Mapping[Condition, Proof] = field(default_factory=dict)
 
     @property
     def subject(self) -> Subject:
@@ -98,7 +98,7 @@ class PlannedChange:
     def open_conditions(self) -> tuple[Condition, ...]:
         """Conditions of open findings that no proof has met."""
         wanted = dict.fromkeys(condition for item in self.open_findings for condition in item.conditions)
-        return tuple(item for item in wanted if not ((proof := self.proofs.get(item.name)) and proof.met))
+        return tuple(item for item in wanted if not ((proof := self.proofs.get(item)) and proof.met))
 
 
 @dataclass(frozen=True)

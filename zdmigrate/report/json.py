@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -106,11 +108,11 @@ def _change(change: PlannedChange) -> dict[str, Any]:
         "data_dependent": change.recorded.data_dependent,
         "old_code": {
             "verdict": change.verdict.value,
-            "conditions": [_condition(item, change) for item in judgement.conditions],
+            "conditions": _conditions(judgement.conditions, change),
         },
         "new_code": {
             "verdict": judgement.new.value,
-            "conditions": [_condition(item, change) for item in judgement.new_conditions],
+            "conditions": _conditions(judgement.new_conditions, change),
         },
         "findings": [_finding(item, change) for item in judgement.findings],
         "cost": {
@@ -134,10 +136,21 @@ def _change(change: PlannedChange) -> dict[str, Any]:
     }
 
 
-def _condition(condition: Condition, change: PlannedChange) -> dict[str, Any]:
-    proof = change.proofs.get(condition.name)
+def _conditions(conditions: Iterable[Condition], change: PlannedChange) -> list[dict[str, Any]]:
+    """Each with an id of its own: the second condition of one name (another column's) is `name-2`."""
+    seen: Counter[str] = Counter()
+    found = []
+    for condition in conditions:
+        seen[condition.name] += 1
+        number = seen[condition.name]
+        found.append(_condition(condition, condition.name if number == 1 else f"{condition.name}-{number}", change))
+    return found
+
+
+def _condition(condition: Condition, name: str, change: PlannedChange) -> dict[str, Any]:
+    proof = change.proofs.get(condition)
     return {
-        "id": f"{change.id}/{condition.name}",
+        "id": f"{change.id}/{name}",
         "name": condition.name,
         "kind": condition.kind,
         "text": condition.text,

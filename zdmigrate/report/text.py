@@ -108,7 +108,7 @@ def _print_change(console: Console, change: PlannedChange, *, remedies: bool) ->
         for finding in _worth_saying(change):
             _print_indented(console, finding.reason, 6)
             for condition in finding.conditions:
-                proof = change.proofs.get(condition.name)
+                proof = change.proofs.get(condition)
                 state = f" [{proof.text}]" if proof else ""
                 _print_indented(console, f"if {condition.text}{state}", 8, "yellow")
             if remedies and finding.remedy:
