@@ -290,3 +290,22 @@ def test_one_column_that_is_proved_does_not_hide_another_that_is_not(
     result = app.run("check", "--url", any_sql_url, "--fail-on", "conditional", "--format", "json")
     assert result.code == 1
     assert "pairs.a" in result.json["gate"]["obstacles"][0]["message"]
+
+
+def test_a_database_behind_the_deployed_revision_is_brought_there_first(app: App, any_sql_url: str) -> None:
+    _execute(any_sql_url, *USERS)
+    app.users('op.add_column("users", sa.Column("age", sa.Integer))')
+    app.revision("cccc3", 'op.drop_column("users", "age")', down="bbbb2")
+    document = app.plan("--url", any_sql_url, "--from", "bbbb2")
+    (revision,) = document["revisions"]
+    assert revision["revision"] == "cccc3"
+    assert revision["replay_error"] is None
+    assert revision["verdict"] == "unsafe", "age is deployed, so old code may read it"
+
+
+def test_a_database_beyond_the_deployed_revision_is_not_old_codes_schema(app: App, any_sql_url: str) -> None:
+    _execute(any_sql_url, *USERS)
+    app.users(DROP_NICK)
+    result = app.run("plan", "--url", any_sql_url, "--from", "base")
+    assert_one_sentence(result)
+    assert "the database is at aaaa1, beyond base" in result.err

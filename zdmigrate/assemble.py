@@ -161,6 +161,8 @@ def _replay(
     order = list(pending)
     if not at_deployed:
         order = [*scripts.upgrade_path((), deployed), *pending] if deployed else order
+    elif live is not None and settings.schema is None and deployed is not None:
+        order = [*_missing_there(scripts, live, deployed), *pending]
     options = ReplayOptions(
         flavour=target,
         base=start,
@@ -174,6 +176,22 @@ def _replay(
     if not request.downgrade:
         return history
     return replace(history, revisions=replay_downgrades(scripts, options, history, progress=progress))
+
+
+def _missing_there(scripts: Scripts, live: LiveSchema, deployed: Sequence[str]) -> tuple[Revision, ...]:
+    """The deployed revisions that the live database does not have yet.
+
+    Raises:
+        UsageError: when it has revisions that are not among the deployed ones: its schema is then not that of old code.
+    """
+    there = scripts.resolve(*live.heads)
+    beyond = scripts.ancestors(there) - scripts.ancestors(deployed)
+    if beyond:
+        raise UsageError(
+            f"the database is at {', '.join(there)}, beyond {', '.join(deployed) or 'base'}, where --from or --since "
+            "begins; leave that out to judge what the database lacks, or judge without --url"
+        )
+    return scripts.upgrade_path(there, deployed) if there and deployed else ()
 
 
 def _app_metadata(settings: Settings) -> MetaData | None:
