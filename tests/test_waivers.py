@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.apps import BROKEN, DROP_NICK, App
+from tests.apps import ADD_AGE, BROKEN, DROP_NICK, App
 from zdmigrate.gate import run_gate
 from zdmigrate.verdict.model import Phase, Verdict
 from zdmigrate.waivers import apply_waivers, read_waivers
@@ -118,7 +118,7 @@ def test_a_waiver_that_matches_nothing_is_reported(app: App) -> None:
     result = app.check("--format", "json")
     assert result.code == 1
     (problem,) = result.json["waivers"]
-    assert problem["message"] == "the waiver of ZD203 matches no finding any more; remove it"
+    assert problem["message"] == "the waiver of ZD203 is needed by no finding any more; remove it"
     assert problem["line"] == 1
     assert problem["fails"] is False
 
@@ -168,3 +168,9 @@ def test_waiving_changes_verdict_and_phase_of_the_change_and_its_revision(app: A
     (after,) = apply_waivers(app.made(), TODAY)[0].revisions
     assert (before.verdict, before.phase) == (Verdict.UNSAFE, Phase.CONTRACT)
     assert (after.verdict, after.phase) == (Verdict.SAFE, Phase.NEUTRAL)
+
+
+def test_a_waiver_of_what_is_safe_anyway_is_reported(app: App) -> None:
+    app.users(ADD_AGE, head="# zdmigrate: allow ZD201 until 2099-03-01 owner=ana because it once had no default")
+    (problem,) = app.run("check", "--from", "aaaa1", "--format", "json").json["waivers"]
+    assert problem["message"] == "the waiver of ZD201 is needed by no finding any more; remove it"

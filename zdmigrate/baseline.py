@@ -14,7 +14,7 @@ import msgspec
 
 from zdmigrate.errors import UsageError
 from zdmigrate.plan import Plan, PlannedChange, PlannedRevision
-from zdmigrate.verdict.model import Finding, Phase, Verdict
+from zdmigrate.verdict.model import Finding
 from zdmigrate.waivers import UNREPLAYABLE
 
 FORMAT = 1
@@ -85,11 +85,11 @@ def apply_baseline(plan: Plan, baseline: Baseline) -> Plan:
                 rule: ACCEPTED
                 for rule in {item.rule for item in change.judgement.findings}
                 if all(
-                    not _blocks(item) or _entry(revision, change, item) in accepted
+                    not item.may_block or _entry(revision, change, item) in accepted
                     for item in change.judgement.findings
                     if item.rule == rule
                 )
-                and any(_blocks(item) for item in change.judgement.findings if item.rule == rule)
+                and any(item.may_block for item in change.judgement.findings if item.rule == rule)
             }
             changes.append(replace(change, waivers={**rules, **change.waivers}) if rules else change)
         error_waived = revision.error_waived
@@ -99,18 +99,13 @@ def apply_baseline(plan: Plan, baseline: Baseline) -> Plan:
     return replace(plan, revisions=tuple(revisions))
 
 
-def _blocks(finding: Finding) -> bool:
-    """Whether the gate could ever stop on it: everything but a safe expand, migrate or neutral step."""
-    return finding.old is not Verdict.SAFE or finding.phase in (Phase.CONTRACT, Phase.SPLIT)
-
-
 def _entries(plan: Plan) -> Iterator[Entry]:
     for revision in plan.revisions:
         if revision.recorded.error is not None:
             yield _error_entry(revision)
         for change in revision.changes:
             for finding in change.judgement.findings:
-                if _blocks(finding):
+                if finding.may_block:
                     yield _entry(revision, change, finding)
 
 

@@ -4,7 +4,7 @@
     # zdmigrate: allow ZD203 on users.nick until 2027-03-01 owner=ana because ...
 
 A waiver needs a rule, an expiry, an owner and a reason; it is judged again on every run. One that has expired no longer
-accepts anything; one that is malformed, or matches no finding any more, is itself reported.
+accepts anything; one that is malformed, or is needed by no finding any more, is itself reported.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Waiver:
     line: int
 
     def covers(self, finding: Finding) -> bool:
-        """Whether it is about this finding (its expiry aside)."""
-        if finding.rule != self.rule:
+        """Whether it is about this finding (its expiry aside), and the finding needs a waiver at all."""
+        if finding.rule != self.rule or not finding.may_block:
             return False
         if self.object is None:
             return True
@@ -122,7 +122,7 @@ def apply_waivers(plan: Plan, today: date) -> tuple[Plan, list[WaiverProblem]]:
         revisions.append(marked)
         problems.extend(
             WaiverProblem(
-                f"the waiver of {waiver.rule} matches no finding any more; remove it",
+                f"the waiver of {waiver.rule} is needed by no finding any more; remove it",
                 waiver.path,
                 waiver.line,
                 fails=False,
@@ -140,8 +140,8 @@ def _mark(revision: PlannedRevision, waivers: Iterable[Waiver]) -> tuple[Planned
     for change in revision.changes:
         accepted: dict[str, str] = {}
         for rule in {item.rule for item in change.judgement.findings}:
-            findings = [item for item in change.judgement.findings if item.rule == rule]
-            covering = [waiver for waiver in waivers if all(waiver.covers(item) for item in findings)]
+            findings = [item for item in change.judgement.findings if item.rule == rule and item.may_block]
+            covering = [waiver for waiver in waivers if findings and all(map(waiver.covers, findings))]
             used.update(covering)
             if covering:
                 first = covering[0]

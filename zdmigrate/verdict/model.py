@@ -91,3 +91,8 @@ class Finding:
     table: str | None = None
     column: str | None = None
     evidence: str = ""
+
+    @property
+    def may_block(self) -> bool:
+        """Whether the gate could ever stop on it: everything but a safe expand, migrate or neutral step."""
+        return self.old is not Verdict.SAFE or self.phase in (Phase.CONTRACT, Phase.SPLIT)
