@@ -19,7 +19,7 @@ _leased: set[int] = set()
 def _register() -> int:
     """One file for all runs of this user; byte N is locked while port N is leased. Open until this process ends."""
     path = Path(tempfile.gettempdir()) / f".zdrelease-ports-{os.getuid()}"
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
 def lease() -> int:
