@@ -138,11 +138,11 @@ def test_sizes_reach_the_strategy(app: App) -> None:
 def test_a_met_condition_is_no_longer_open(app: App) -> None:
     app.users(ALLOW_NULL)
     change = app.made().revisions[0].changes[0]
-    names = [condition.name for condition in change.open_conditions]
-    assert names
-    for met, left in ((True, []), (False, names), (None, names)):
-        proved = replace(change, proofs={name: Proof(met, "asked") for name in names})
-        assert [condition.name for condition in proved.open_conditions] == left
+    conditions = list(change.open_conditions)
+    assert conditions
+    for met, left in ((True, []), (False, conditions), (None, conditions)):
+        proved = replace(change, proofs={condition: Proof(met, "asked") for condition in conditions})
+        assert list(proved.open_conditions) == left
 
 
 def test_a_waiver_takes_a_finding_and_its_conditions_away(app: App) -> None:
