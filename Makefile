@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: openstack-labels help demo test servers lint soak real-histories clean
+.PHONY: openstack-labels help demo test test-containers servers lint soak real-histories replication-matrix clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do \
@@ -18,8 +18,11 @@ demo: $(READY) ## the gate on the example's history: one revision is rejected, i
 test: $(READY) ## everything CI checks: servers, lint, types, the built wheel, all tests
 	@scripts/test
 
-servers: ## make MySQL, MariaDB and Redis available for the tests
-	@PYTHON=$(PYTHON) scripts/prepare_servers
+servers: $(READY) ## make the servers of the tests available, as processes and in containers, and list them
+	@PYTHON=$(BIN)/python scripts/prepare_servers
+
+test-containers: $(READY) servers ## the tests with every server in a container
+	@ZDRELEASE_SERVERS=containers $(BIN)/python -m pytest
 
 lint: $(READY) ## style, format and types
 	@scripts/lint
@@ -32,6 +35,9 @@ soak: $(READY) servers ## the long tests: minutes of random faults, far more exa
 
 real-histories: $(READY) servers ## replay six public histories, as installed, with stand-ins and on a server (gigabytes)
 	@$(BIN)/python scripts/real_histories.py
+
+replication-matrix: $(READY) servers ## measure what replication does with rows while one side has an ALTER (an hour)
+	@$(BIN)/python -m scripts.replication_matrix
 
 clean: ## remove what these commands made here (prepared servers live in the user's cache and stay)
 	rm -rf $(VENV) build dist site .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info

@@ -4,10 +4,15 @@ A test that cannot get its server fails with one line saying which and why; it i
 shows the last lines its servers logged.
 """
 
+import collections
+import contextlib
 import os
+import re
 import secrets
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pymysql
@@ -16,10 +21,20 @@ import redis
 import sqlalchemy
 
 from tests.servers import Kind, Server, ServerError, open_server
+from tests.servers.link import Link
+from tests.servers.providers import why_no_containers
+from tests.servers.replication import Replication, open_replicas
 
 MakeServer = Callable[..., Server]
+MakeReplication = Callable[..., Replication]
+MakeLink = Callable[..., Link]
+
+_LOG_LINES = 20_000  # of a failed test's server
+
+_NO_CONTAINERS = "no containers: "
 
 _made_by_test: list[Server] = []
+_replications_of_test: list[Replication] = []
 
 # Time limits for one example say more about the machine than about the code; `make soak` looks longer.
 hypothesis.settings.register_profile("default", deadline=None, print_blob=True)
@@ -56,13 +71,61 @@ def any_sql_server(request: pytest.FixtureRequest) -> Server:
 def make_server() -> Iterator[MakeServer]:
     """Starts servers of the test's own, with the arguments of `open_server`, and closes them after the test."""
 
-    def make(kind: Kind, *, binlog: bool = False, args: tuple[str, ...] = ()) -> Server:
-        _made_by_test.append(_open(kind, binlog=binlog, args=args))
+    def make(kind: Kind, *, version: str | None = None, binlog: bool = False, args: tuple[str, ...] = ()) -> Server:
+        _made_by_test.append(_open(kind, version=version, binlog=binlog, args=args))
         return _made_by_test[-1]
 
     yield make
     while _made_by_test:
         _made_by_test.pop().close()
+
+
+@pytest.fixture
+def make_replication() -> Iterator[MakeReplication]:
+    """Starts primaries with replicas of the test's own, with the arguments of `open_replicas`."""
+
+    def make(kind: Kind, replicas: int = 1, **options: Any) -> Replication:
+        _replications_of_test.append(_open_replicas(kind, replicas, **options))
+        return _replications_of_test[-1]
+
+    yield make
+    while _replications_of_test:
+        _replications_of_test.pop().close()
+
+
+@pytest.fixture
+def make_link() -> Iterator[MakeLink]:
+    """Opens links (`make_link(server.port)`, or `make_link(port_of_url)`) and closes them after the test."""
+    with contextlib.ExitStack() as opened:
+        yield lambda port, host="127.0.0.1": opened.enter_context(contextlib.closing(Link(port, host)))
+
+
+@pytest.fixture(scope="session")
+def shared_replications() -> Iterator[dict[Kind, Replication]]:
+    """The pairs of this run, made when first asked for. Ask for `mysql_replication` or `mariadb_replication`."""
+    pairs: dict[Kind, Replication] = {}
+    yield pairs
+    for pair in pairs.values():
+        pair.close()
+
+
+@pytest.fixture
+def mysql_replication(shared_replications: dict[Kind, Replication]) -> Replication:
+    """A MySQL primary with one replica, as new: do to it what you like, the next test gets it reset."""
+    return _clean_pair(shared_replications, "mysql")
+
+
+@pytest.fixture
+def mariadb_replication(shared_replications: dict[Kind, Replication]) -> Replication:
+    """A MariaDB primary with one replica, as new: do to it what you like, the next test gets it reset."""
+    return _clean_pair(shared_replications, "mariadb")
+
+
+@pytest.fixture(params=["mysql", "mariadb"])
+def any_replication(request: pytest.FixtureRequest) -> Replication:
+    """The MySQL pair, then the MariaDB pair: the test runs once on each."""
+    pair: Replication = request.getfixturevalue(f"{request.param}_replication")
+    return pair
 
 
 @pytest.fixture
@@ -91,6 +154,25 @@ def redis_url(redis_server: Server) -> str:
     return redis_server.url()
 
 
+def require_containers() -> None:
+    """Fail in one line without containers; skip, said in pytest's summary, on a machine that cannot run an engine."""
+    without = why_no_containers()
+    if without is not None:
+        reason, expected = without
+        if expected:
+            pytest.fail(_NO_CONTAINERS + reason, pytrace=False)
+        pytest.skip(_NO_CONTAINERS + reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which tests of the container provider did not run, and why: a skipped provider must not go unseen."""
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = [str(report.longrepr[2]) for report in reports if isinstance(report.longrepr, tuple)]
+    lines = collections.Counter(reason.partition(_NO_CONTAINERS)[2] for reason in reasons if _NO_CONTAINERS in reason)
+    for reason, count in lines.items():
+        terminalreporter.write_line(f"servers: tests on containers that did not run: {count} ({reason})", yellow=True)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
@@ -98,25 +180,58 @@ def pytest_runtest_makereport(
     """Show what the servers of a failed test logged last."""
     report = yield
     if report.failed:
-        for server in _servers_of(item):
-            report.sections.append((f"last lines logged by {server!r}", server.log()))
+        for number, server in enumerate(_servers_of(item)):
+            kept = _keep_log(item, number, server)
+            report.sections.append((f"last lines logged by {server!r}{kept}", server.log()))
     return report
+
+
+def _keep_log(item: pytest.Item, number: int, server: Server) -> str:
+    """Save the whole log (the last megabytes of it) where pytest keeps its cache; says where."""
+    cache = getattr(item.config, "cache", None)
+    if cache is None:
+        return ""
+    folder: Path = cache.mkdir("server-logs")
+    path = folder / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', item.nodeid)[-120:]}-{number}-{server.kind}.log"
+    path.write_text(server.log(_LOG_LINES))
+    return f" (more in {path})"
 
 
 def _servers_of(item: pytest.Item) -> list[Server]:
     """The servers behind a test's fixtures, the ones it made included."""
     arguments: dict[str, object] = getattr(item, "funcargs", {})
     servers = [value for value in arguments.values() if isinstance(value, Server)]
+    replications = [value for value in arguments.values() if isinstance(value, Replication)]
     if "make_server" in arguments:
         servers += _made_by_test
-    return servers
+    if "make_replication" in arguments:
+        replications += _replications_of_test
+    return [*servers, *(node.server for replication in replications for node in replication.nodes)]
 
 
-def _open(kind: Kind, *, binlog: bool = False, args: tuple[str, ...] = ()) -> Server:
+def _open(kind: Kind, *, version: str | None = None, binlog: bool = False, args: tuple[str, ...] = ()) -> Server:
     try:
-        return open_server(kind, binlog=binlog, args=args)
+        return open_server(kind, version=version, binlog=binlog, args=args)
     except ServerError as error:
         pytest.fail(str(error), pytrace=False)
+
+
+def _open_replicas(kind: Kind, replicas: int = 1, **options: Any) -> Replication:
+    try:
+        return open_replicas(kind, replicas, **options)
+    except ServerError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+def _clean_pair(pairs: dict[Kind, Replication], kind: Kind) -> Replication:
+    if kind in pairs:
+        try:
+            pairs[kind].reset()
+        except ServerError:  # a test broke more than can be mended
+            pairs.pop(kind).close()
+    if kind not in pairs:
+        pairs[kind] = _open_replicas(kind)
+    return pairs[kind]
 
 
 def _shared(kind: Kind) -> Iterator[Server]:

@@ -1,7 +1,7 @@
 """Ends servers whose owner is gone and removes their folders. Standard library only.
 
-A run of tests keeps everything it starts in one folder, its workspace: a home for each server, with the pid
-of its process in the file `pid`. Run as a program (`guard.py WORKSPACE`), this waits until standard input
+A run of tests keeps everything it starts in one folder, its workspace: a home for each process, with its pid in the
+file `pid`, and small disks mounted in it. Run as a program (`guard.py WORKSPACE`), this waits until standard input
 ends, which happens however the owner dies, `kill -9` included, and then clears the workspace.
 """
 
@@ -19,7 +19,20 @@ def clear(workspace: Path) -> None:
     """End what still runs in a workspace and remove it; one that is already gone is fine."""
     for home in sorted(workspace.glob("*/")):
         _end(home)
+    unmount(workspace)
     shutil.rmtree(workspace, ignore_errors=True)
+
+
+def unmount(folder: Path) -> None:
+    """Unmount what is mounted on a folder and below; nothing mounted is fine."""
+    try:
+        table = Path("/proc/self/mountinfo").read_text()
+    except OSError:
+        return  # not Linux, where nothing of ours is mounted
+    points = [Path(line.split()[4].replace("\\040", " ")) for line in table.splitlines()]
+    for point in sorted((point for point in points if point.is_relative_to(folder)), reverse=True):
+        # Lazily: a killed server may not be quite gone.
+        subprocess.run(["umount", "--lazy", str(point)], capture_output=True, check=False)
 
 
 def _end(home: Path) -> None:

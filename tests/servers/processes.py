@@ -7,11 +7,12 @@ import signal
 import subprocess
 import time
 from collections import deque
+from pathlib import Path
 
 from tests.servers import ports
-from tests.servers.base import Kind, Server, ServerError
+from tests.servers.base import Kind, ServerError, ServerUnavailableError
 from tests.servers.binaries import Binary, find
-from tests.servers.workspace import workspace
+from tests.servers.workspace import spawn, workspace
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 30.0
@@ -55,6 +56,16 @@ class ProcessServer(abc.ABC):
     def running(self) -> bool:
         """See `Server.running`."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def port(self) -> int:
+        """The loopback port it listens on."""
+        return self._port
+
+    @property
+    def home(self) -> Path:
+        """The private folder with all that it has; gone after `close`."""
+        return self._home
 
     @property
     def pid(self) -> int:
@@ -140,17 +151,10 @@ class ProcessServer(abc.ABC):
         return f"<{self.kind} {self.version} on port {self._port}>"
 
     def _spawn(self) -> None:
-        """Start the process; it writes its pid into its home before it becomes the server, for the guard."""
-        wrapper = ["/bin/sh", "-c", 'echo $$ >"$0/pid" && exec "$@"', str(self._home)]
+        command = [*self._binary.command, *self._options()]
         with (self._home / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [*wrapper, *self._binary.command, *self._options()],
-                cwd=self._home,
-                env={**os.environ, **self._binary.environment},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+            self._process = spawn(
+                self._home, command, environment=self._binary.environment, stdout=log, stderr=subprocess.STDOUT
             )
 
     def _wait_until_ready(self) -> None:
@@ -177,23 +181,53 @@ def telling_line(log: str) -> str:
     return next((line for line in lines if "[ERROR]" in line or "FATAL ERROR" in line), lines[-1])
 
 
-def open_process(kind: Kind, *, binlog: bool = False, args: tuple[str, ...] = ()) -> Server:
-    """Start a server of this kind as a process; see `tests.servers.open_server`."""
-    from tests.servers.redis import RedisProcess
-    from tests.servers.sql import MariaDBProcess, MySQLProcess
+def open_process(
+    kind: Kind,
+    *,
+    version: str | None = None,
+    binlog: bool = False,
+    args: tuple[str, ...] = (),
+    disk: int | None = None,
+) -> ProcessServer:
+    """Start a server of this kind as a process.
 
-    binary = find(kind)
-    server: ProcessServer
-    match kind:
-        case "mysql":
-            server = MySQLProcess(binary, binlog=binlog, args=args)
-        case "mariadb":
-            server = MariaDBProcess(binary, binlog=binlog, args=args)
-        case "redis":
-            server = RedisProcess(binary, args=args)
+    Args:
+        kind: As for `tests.servers.open_server`; so are version, binlog and args.
+        disk: Give a MySQL or MariaDB a disk of its own of so many bytes, to be filled.
+
+    Raises:
+        ServerUnavailableError: This machine cannot provide it, or may not mount a disk for it.
+        ServerError: It was found but did not start.
+    """
+    server = make_process(kind, version=version, binlog=binlog, args=args, disk=disk)
     try:
         server.start()
     except BaseException:
         server.close()
         raise
     return server
+
+
+def make_process(
+    kind: Kind,
+    *,
+    version: str | None = None,
+    binlog: bool = False,
+    args: tuple[str, ...] = (),
+    disk: int | None = None,
+) -> ProcessServer:
+    """The same, not started yet: it has a home and a port."""
+    binary = find(kind, version)
+    if kind == "redis":
+        if disk is not None:
+            raise ServerUnavailableError(kind, "only MySQL and MariaDB get a small disk")
+        from tests.servers.redis import RedisProcess
+
+        return RedisProcess(binary, args=args)
+    from tests.servers.sql import MariaDBProcess, MySQLProcess
+
+    match kind:
+        case "mysql":
+            return MySQLProcess(binary, binlog=binlog, args=args, disk=disk)
+        case "mariadb":
+            return MariaDBProcess(binary, binlog=binlog, args=args, disk=disk)

@@ -10,61 +10,93 @@ from pathlib import Path
 
 import pymysql
 
-from tests.servers.base import Kind, ServerError
-from tests.servers.binaries import Binary, find_tool
+from tests.servers.base import Kind, ServerError, ServerUnavailableError
+from tests.servers.binaries import Binary, mariadb_installer
+from tests.servers.disk import SmallDisk, require
+from tests.servers.options import COMMON, binlog_options, data_options, flavour_options
 from tests.servers.processes import ProcessServer, telling_line
 from tests.servers.templates import template
 
 INITIALISE_SECONDS = 120
 
-# Small and quick, yet nothing that a kill -9 could corrupt: the log is written (not synced) at each commit, and
-# the doublewrite buffer stays on, because the kernel may cut a page's write short when the process is killed.
-_COMMON = (
-    "--bind-address=127.0.0.1",
-    "--skip-name-resolve",
-    "--innodb-flush-log-at-trx-commit=2",
-    "--innodb-buffer-pool-size=32M",
-    "--innodb-use-native-aio=OFF",
-    "--sync-binlog=0",
-    "--max-connections=200",
-    "--table-open-cache=400",
-    "--performance-schema=OFF",
-)
-
 
 class SQLProcess(ProcessServer, abc.ABC):
     """What MySQL and MariaDB share: data from a template, a random root password, one account for any host."""
 
-    def __init__(self, binary: Binary, *, binlog: bool = False, args: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, binary: Binary, *, binlog: bool = False, args: tuple[str, ...] = (), disk: int | None = None
+    ) -> None:
         super().__init__(binary)
         self._binlog = binlog
         self._args = args
         self._password = secrets.token_urlsafe(18)
-        self._data = self._home / "data"
+        self._disk: SmallDisk | None = None
+        place = self._home
+        if disk is not None:
+            place = self._home / "disk"
+            try:
+                self._disk = SmallDisk(place, disk, self.kind)
+            except ServerUnavailableError:
+                self.close()
+                raise
+        self._data = place / "data"
+        self._tmp = place / "tmp"
         self._first_statements = self._home / "first.sql"
+        self.configure()
 
     @abc.abstractmethod
     def _initialise(self, data: Path) -> None:
         """Make an initialised data folder, as the server's own tool does."""
 
-    @abc.abstractmethod
-    def _own_options(self) -> tuple[str, ...]:
-        """Options that only this flavour knows."""
-
     def url(self, database: str | None = None) -> str:
         """See `Server.url`."""
         return f"mysql+pymysql://root:{self._password}@127.0.0.1:{self._port}/{database or ''}"
+
+    def configure(self, **options: str) -> None:
+        """Write its option file, which holds these options only; they count from its next start.
+
+        A person or a tool that wants a setting to outlive a restart on MariaDB has to do this.
+        """
+        self.configuration = options
+        lines = ["[mysqld]", *(f"{name} = {value}" for name, value in options.items())]
+        (self._home / "server.cnf").write_text("\n".join(lines) + "\n")
 
     def start(self) -> None:
         """See `Server.start`. The statements that set the password run at the first start and are then removed."""
         super().start()
         self._first_statements.unlink(missing_ok=True)
 
+    @property
+    def has_disk(self) -> bool:
+        """Whether it was opened with a disk of its own."""
+        return self._disk is not None
+
+    def fill_disk(self, leave: int = 0) -> None:
+        """Fill its disk but for `leave` bytes. What needs room now fails as on any full disk.
+
+        With a binary log, MySQL and MariaDB do not fail: they wait, and look again each minute.
+
+        Raises:
+            ServerError: It was not opened with `disk=`.
+        """
+        require(self._disk, self).fill(leave)
+
+    def free_disk(self) -> None:
+        """Make room again on its disk."""
+        require(self._disk, self).release()
+
+    def close(self) -> None:
+        """See `Server.close`."""
+        self.kill()
+        if self._disk is not None:
+            self._disk.close()
+        super().close()
+
     def _lay_out(self) -> None:
         recipe = (*self._binary.command, *self._init_options())
         ready = template(f"{self.kind}-{self.version}", recipe, self._initialise)
         shutil.copytree(ready, self._data)
-        (self._home / "tmp").mkdir()
+        self._tmp.mkdir()
         self._first_statements.touch(mode=0o600)
         # Not in the binary log: a server must not begin with a transaction that its replicas lack.
         self._first_statements.write_text(
@@ -76,21 +108,23 @@ class SQLProcess(ProcessServer, abc.ABC):
 
     def _init_options(self) -> tuple[str, ...]:
         """Options that shape the files of a fresh data folder."""
-        return ("--user=root",) if os.geteuid() == 0 else ()
+        return (*(("--user=root",) if os.geteuid() == 0 else ()), *data_options(self.kind))
 
     def _options(self) -> list[str]:
         options = [
-            "--no-defaults",  # must come first
+            f"--defaults-file={self._home / 'server.cnf'}",  # must come first
             *self._binary.options,
             f"--datadir={self._data}",
             f"--port={self._port}",
             f"--socket={self._home / 'sock'}",
             f"--pid-file={self._home / 'server.pid'}",
-            f"--tmpdir={self._home / 'tmp'}",
+            f"--tmpdir={self._tmp}",
             f"--server-id={self._port}",
-            *_COMMON,
+            "--bind-address=127.0.0.1",
+            *COMMON,
             *self._init_options(),
-            *self._own_options(),
+            *flavour_options(self.kind),
+            *binlog_options(self.kind, self._binlog),
             *self._args,
         ]
         if self._first_statements.exists():
@@ -131,15 +165,6 @@ class MySQLProcess(SQLProcess):
         self._run_tool([*self._binary.command, "--no-defaults", *options, "--initialize-insecure"])
         (data / "auto.cnf").unlink()  # each copy makes its own server_uuid
 
-    def _init_options(self) -> tuple[str, ...]:
-        quiet = ("--secure-file-priv=NULL", "--mysqlx=OFF")  # else it looks for a folder and listens on 33060
-        return (*super()._init_options(), "--innodb-redo-log-capacity=32M", *quiet)
-
-    def _own_options(self) -> tuple[str, ...]:
-        if not self._binlog:
-            return ("--skip-log-bin",)
-        return ("--log-bin=binlog", "--gtid-mode=ON", "--enforce-gtid-consistency=ON")
-
 
 class MariaDBProcess(SQLProcess):
     """MariaDB 10.6 or later."""
@@ -147,18 +172,7 @@ class MariaDBProcess(SQLProcess):
     kind: Kind = "mariadb"
 
     def _initialise(self, data: Path) -> None:
-        tool = find_tool("mariadb-install-db")
-        if tool is None:
-            raise ServerError("mariadb has no mariadb-install-db beside it: install the whole server package")
+        installer = mariadb_installer(self._binary, self._home / "installer")
         options = [f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db"]
         options += ["--skip-name-resolve"]  # no account for the name of this machine
-        self._run_tool([str(tool), "--no-defaults", *options, *self._init_options()])
-
-    def _init_options(self) -> tuple[str, ...]:
-        return (*super()._init_options(), "--innodb-log-file-size=32M")
-
-    def _own_options(self) -> tuple[str, ...]:
-        common = ("--innodb-buffer-pool-dump-at-shutdown=OFF", "--character-set-server=utf8mb4")
-        if not self._binlog:
-            return (*common, "--skip-log-bin")
-        return (*common, "--log-bin=binlog", "--binlog-format=ROW", "--gtid-strict-mode=ON", "--log-slave-updates=ON")
+        self._run_tool([installer[0], "--no-defaults", *installer[1:], *options, *self._init_options()])

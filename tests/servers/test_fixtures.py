@@ -13,11 +13,11 @@ from tests.servers import Server
 CHECKOUT = Path(__file__).parents[2]
 
 
-def run_pytest(folder: Path, test: str, **environment: str) -> str:
+def run_pytest(folder: Path, test: str, *options: str, **environment: str) -> str:
     """Run one test file with our fixtures in a fresh pytest; its output."""
     (folder / "test_it.py").write_text(test)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", "test_it.py"],
+        [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", "test_it.py", *options],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(CHECKOUT), **environment},
         capture_output=True,
@@ -86,3 +86,55 @@ def test_a_failing_test_shows_what_its_servers_logged(tmp_path: Path) -> None:
     )
     assert output.count("last lines logged by <redis ") == 2
     assert output.count("Ready to accept connections") == 2
+
+
+def test_a_failing_test_shows_and_keeps_the_logs_of_every_node(tmp_path: Path) -> None:
+    test = "def test_pair(mariadb_replication, make_replication):\n    raise ValueError('mine')\n"
+    output = run_pytest(tmp_path, test, "-p", "cacheprovider")
+    assert output.count("last lines logged by <mariadb ") == 2
+    kept = sorted((tmp_path / ".pytest_cache" / "d" / "server-logs").iterdir())
+    assert [path.name for path in kept] == [f"test_it.py-test_pair-{number}-mariadb.log" for number in (0, 1)]
+    assert "Slave I/O thread" in kept[1].read_text()
+    assert all(str(path) in output.replace("\n", "") for path in kept)
+
+
+def test_a_pair_beyond_repair_is_replaced_for_the_next_test(tmp_path: Path) -> None:
+    test = (
+        "def test_one(mariadb_replication):\n    mariadb_replication.replica.server.close()\n"
+        "def test_two(mariadb_replication):\n    mariadb_replication.wait_caught_up()\n    raise ValueError('mine')\n"
+    )
+    output = run_pytest(tmp_path, test)
+    assert "1 failed, 1 passed" in output
+    assert "ValueError: mine" in output
+
+
+NEEDS_CONTAINERS = """
+import pytest
+from tests.conftest import require_containers
+@pytest.fixture
+def containers():
+    require_containers()
+def test_one(containers): pass
+def test_two(): require_containers()
+def test_that_fails(): assert not "mine"
+"""
+
+
+def test_tests_on_containers_that_were_not_wanted_are_counted_in_the_summary(tmp_path: Path) -> None:
+    output = run_pytest(tmp_path, NEEDS_CONTAINERS, ZDRELEASE_SERVERS="processes")
+    assert "servers: tests on containers that did not run: 2 (ZDRELEASE_SERVERS=processes)" in output
+    assert "1 failed, 2 skipped" in output
+
+
+def test_tests_on_containers_that_were_wanted_fail_with_one_line(tmp_path: Path) -> None:
+    too_long = str(tmp_path / ("x" * 90))
+    output = run_pytest(
+        tmp_path,
+        NEEDS_CONTAINERS,
+        ZDRELEASE_SERVERS="containers",
+        ZDRELEASE_SERVERS_DIR=too_long,
+        DOCKER_HOST="unix:///nonexistent/docker.sock",
+    )
+    assert "no containers: no Docker engine answers on a local socket; no private Docker engine: " in output
+    assert "Traceback" not in output
+    assert "2 failed, 1 error" in output

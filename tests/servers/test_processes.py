@@ -1,6 +1,5 @@
 """The process provider on real servers: life, death, and nothing left behind."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -16,19 +15,28 @@ import redis
 import sqlalchemy
 
 from tests.conftest import MakeServer
-from tests.servers import KINDS, Kind, Server, ServerError, ServerUnavailableError, open_server
+from tests.servers import KINDS, Kind, Server, ServerError, open_server
 from tests.servers.binaries import find
+from tests.servers.test_conformance import end_group
 
 CHECKOUT = Path(__file__).parents[2]
 SQL: tuple[Kind, ...] = ("mysql", "mariadb")
 
 
-def connect(server: Server, read_timeout: float | None = None) -> "pymysql.Connection[pymysql.cursors.Cursor]":
+@pytest.fixture(autouse=True)
+def processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This file is about processes, whatever provider the run has."""
+    monkeypatch.setenv("ZDRELEASE_SERVERS", "processes")
+
+
+def connect(
+    server: Server, read_timeout: float | None = None, *, port: int | None = None
+) -> "pymysql.Connection[pymysql.cursors.Cursor]":
     """A plain connection; with SQLAlchemy a pool would hide what the server does to it."""
     url = sqlalchemy.make_url(server.url())
     return pymysql.connect(
         host=url.host,
-        port=url.port or 0,
+        port=port or url.port or 0,
         user=url.username,
         password=str(url.password),
         autocommit=True,
@@ -188,15 +196,6 @@ def test_a_server_that_does_not_start_says_why_in_one_line(kind: Kind, option: s
     assert "\n" not in str(caught.value)
 
 
-def test_providers_that_do_not_exist_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ZDRELEASE_SERVERS", "containers")
-    with pytest.raises(ServerUnavailableError, match=r"no redis server: .*no container provider yet"):
-        open_server("redis")
-    monkeypatch.setenv("ZDRELEASE_SERVERS", "podman")
-    with pytest.raises(ServerUnavailableError, match="'podman'; it may be auto, processes or containers"):
-        open_server("redis")
-
-
 OWNER = """
 import sys
 from tests.servers import open_server
@@ -226,8 +225,7 @@ def test_servers_end_with_their_owner_however_it_ends(fate: signal.Signals) -> N
         assert all(map(listens, ports))
         assert len(list(Path(folder).glob("*/pid"))) == 2
 
-        os.killpg(owner.pid, fate)
-        owner.wait(30)
+        end_group(owner, fate)
 
     assert eventually(lambda: not any(map(listens, ports))), "a server outlived its owner"
     assert eventually(lambda: not Path(folder).exists()), "its data was left behind"

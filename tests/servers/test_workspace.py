@@ -168,6 +168,9 @@ def test_the_questions_of_prepare_servers(
     program(tmp_path / "bin", "redis-server", "Redis server v=7.0.15 sha=0")
     assert main(["redis"]) == 0
     assert capsys.readouterr().out.startswith("redis 7.0.15: ")
+    assert main(["redis", "7.2"]) == 1
+    assert capsys.readouterr().out.startswith("no redis server: of version 7.2: ")
+    assert main(["haproxy"]) == 1
     assert main(["postgres"]) == 2
 
 
@@ -179,7 +182,7 @@ def test_prepare_servers_names_what_it_cannot_get(servers_dir: Path, tmp_path: P
         (tmp_path / "bin" / tool).symlink_to(found)
     (tmp_path / "bin" / "python3").symlink_to(sys.executable)
     script = Path(__file__).parents[2] / "scripts" / "prepare_servers"
-    environment = {**os.environ, "PYTHON": str(tmp_path / "stub")}
+    environment = {**os.environ, "PYTHON": str(tmp_path / "stub"), "ZDRELEASE_SERVERS": "processes"}
     stub = tmp_path / "stub"  # the real finder, blind to the machine's own folders
     stub.write_text(
         f"#!{sys.executable}\nimport sys\nfrom tests.servers import binaries\nfrom tests.servers.__main__ import main\n"
@@ -189,4 +192,7 @@ def test_prepare_servers_names_what_it_cannot_get(servers_dir: Path, tmp_path: P
     environment["PYTHONPATH"] = str(script.parents[1])
     done = subprocess.run(["bash", script], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert [line.split(":")[1].strip() for line in done.stderr.splitlines()] == ["no mysql", "no mariadb", "no redis"]
+    said = sorted(line.split(":")[1].strip() for line in done.stderr.splitlines())
+    assert said == ["no haproxy", "no mariadb", "no mariadb-11.8", "no mysql", "no redis"]
+    assert "servers: no containers: ZDRELEASE_SERVERS=processes" in done.stdout
+    assert done.stdout.count("MISSING") == 6, "the table, with a line for redis-cli"

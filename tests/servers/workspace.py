@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -63,6 +64,37 @@ def workspace() -> Workspace:
     made = Workspace()
     atexit.register(made.close)
     return made
+
+
+def spawn(
+    home: Path,
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int | IO[bytes] = subprocess.DEVNULL,
+    stderr: int | IO[bytes] = subprocess.DEVNULL,
+) -> "subprocess.Popen[bytes]":
+    """Start a process that the guard ends with us: its pid stands in its home before the program runs.
+
+    It works in its home, and no signal of our terminal reaches it.
+
+    Args:
+        home: A folder from `Workspace.new_home`, for this process alone.
+        command: The program and its arguments.
+        environment: Variables to add to ours.
+        stdin: As for `subprocess.Popen`; so are stdout and stderr.
+    """
+    wrapper = ["/bin/sh", "-c", 'echo $$ >"$0/pid" && exec "$@"', str(home)]
+    return subprocess.Popen(
+        [*wrapper, *command],
+        cwd=home,
+        env={**os.environ, **(environment or {})},
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,
+    )
 
 
 def _prefix() -> str:
