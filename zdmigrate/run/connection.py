@@ -1,0 +1,131 @@
+"""A connection to one node of the topology: bounded, its errors told apart into "refused" and "unknown"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+import pymysql
+from pymysql.cursors import DictCursor
+
+from zdmigrate.run.errors import LostError, ServerError
+from zdmigrate.run.topology import Node
+
+#: Seconds to wait for a server to accept a connection.
+CONNECT_SECONDS = 3.0
+#: Seconds to wait for the answer to a statement, unless the connection was opened for longer ones.
+ANSWER_SECONDS = 10.0
+
+#: The client's own error numbers: the server did not answer, so what it did is unknown.
+_LOST = frozenset({0, 2002, 2003, 2006, 2013, 2014, 2055, 4031, 1053, 1927})
+
+#: With the connection's number, the named lock by which runs know each other's connections.
+OURS = "zdmigrate.tool."
+
+Row = Mapping[str, Any]
+
+
+class Connection:
+    """One connection of the tool, autocommit. Not for use by two threads at once."""
+
+    def __init__(self, node: Node, *, answer_seconds: float = ANSWER_SECONDS, database: str | None = None) -> None:
+        """Connect.
+
+        Raises:
+            LostError: when the node does not answer.
+            ServerError: when it refuses the account.
+        """
+        self.node = node
+        url = node.url
+        options: dict[str, Any] = {"read_default_file": str(node.option_file)} if node.option_file else {}
+        if url.query.get("unix_socket"):
+            options["unix_socket"] = url.query["unix_socket"]
+        if url.query.get("ssl_ca"):
+            options["ssl"] = {"ca": url.query["ssl_ca"]}
+        if url.username is not None:
+            options["user"] = url.username
+        if url.password is not None:
+            options["password"] = str(url.password)
+        try:
+            self._raw: pymysql.connections.Connection[DictCursor] = pymysql.connect(
+                host=url.host or "localhost",
+                port=url.port or 3306,
+                database=database if database is not None else None,
+                charset="utf8mb4",
+                autocommit=True,
+                cursorclass=DictCursor,
+                connect_timeout=CONNECT_SECONDS,
+                read_timeout=answer_seconds,
+                write_timeout=answer_seconds,
+                **options,
+            )
+        except pymysql.MySQLError as error:
+            raise _told(error, node.name, "CONNECT") from error
+        self.value("SELECT GET_LOCK(CONCAT(%s, CONNECTION_ID()), 0)", (OURS,))
+
+    def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+        """The rows of a statement, by column name. `args` are bound in place of %s.
+
+        Raises:
+            ServerError: the server refused.
+            LostError: nobody knows.
+        """
+        try:
+            with self._raw.cursor() as cursor:
+                cursor.execute(sql, tuple(args) if args else None)
+                return list(cursor.fetchall())
+        except (pymysql.MySQLError, OSError) as error:
+            raise _told(error, self.node.name, sql) from error
+
+    def value(self, sql: str, args: Sequence[Any] = ()) -> Any:
+        """The first column of the first row, or None when there is no row."""
+        found = self.rows(sql, args)
+        return next(iter(found[0].values())) if found else None
+
+    def run(self, sql: str, args: Sequence[Any] = ()) -> int:
+        """Run a statement; how many rows it changed."""
+        try:
+            with self._raw.cursor() as cursor:
+                return int(cursor.execute(sql, tuple(args) if args else None))
+        except (pymysql.MySQLError, OSError) as error:
+            raise _told(error, self.node.name, sql) from error
+
+    @property
+    def id(self) -> int:
+        """The server's number for this connection."""
+        return int(self._raw.thread_id())  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        """Close it, whatever state it is in."""
+        with suppress(pymysql.MySQLError):  # it is closed already
+            self._raw.close()
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _told(error: Exception, node: str, sql: str) -> ServerError | LostError:
+    number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    message = str(error.args[-1]) if error.args else type(error).__name__
+    shown = _shown(sql)
+    if number in _LOST or isinstance(error, OSError | pymysql.InterfaceError):
+        return LostError(node, message, shown)
+    return ServerError(node, number, message, shown)
+
+
+def _shown(sql: str) -> str:
+    """The statement for people: arguments are bound apart, so no password is in it."""
+    text = " ".join(sql.split())
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def quoted(name: str) -> str:
+    """An identifier between backticks."""
+    return "`" + name.replace("`", "``") + "`"

@@ -1,0 +1,39 @@
+"""What a person decided about a run, in one frozen object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Blockers = Literal["wait", "kill", "abort"]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Limits in seconds, and what was accepted.
+
+    Attributes:
+        max_lag: a replica further behind than this is not switched to.
+        catch_up: how long to wait, before the freeze, for the candidate to be level with the primary.
+        freeze_wait: how long the freeze may wait for statements that write right now; meanwhile new ones wait too.
+        freeze_cap: how long writes may be blocked altogether before they are let on again.
+        lease: how long after the freeze the candidate may be promoted, by the candidate's own clock. Until this is
+            over (and a second more) nobody else lets writes on again.
+        blockers: what to do with transactions older than `long_transaction`: wait for them, end them, or give up.
+        blockers_wait: how long "wait" waits.
+        end_sessions: end client connections that stay on the old primary, so that their pools connect anew.
+        accept: differences between the servers' settings that were accepted, by variable name.
+        ha_paused: a person says that other failover managers are paused.
+    """
+
+    max_lag: float = 5.0
+    catch_up: float = 60.0
+    freeze_wait: int = 1
+    freeze_cap: float = 5.0
+    lease: float = 8.0
+    long_transaction: float = 1.0
+    blockers: Blockers = "wait"
+    blockers_wait: float = 30.0
+    end_sessions: bool = True
+    accept: frozenset[str] = frozenset()
+    ha_paused: bool = False

@@ -1,0 +1,174 @@
+"""Lets writes on again when the tool dies, or stalls, while they are frozen.
+
+A process of its own, in a session of its own, started before the freeze. It is told over its standard input (so no
+password is on a command line): first a line of JSON with both nodes; it connects to them and answers `ready`; then
+`armed DEADLINE` just before the freeze and `done` after the promotion or the unfreeze. The end of that pipe, or the
+deadline passing without `done`, makes it act, by the rule in `restore.py`; it can never make two writable servers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+from sqlalchemy.engine import make_url
+
+from zdmigrate.errors import ZdmigrateError
+from zdmigrate.run.connection import Connection
+from zdmigrate.run.restore import GRACE, Frozen, restore_writes
+from zdmigrate.run.topology import Node
+
+#: Seconds a watchdog keeps trying to reach the servers before it gives up and leaves the rest to `zdmigrate resume`.
+PATIENCE = 600.0
+_READY_SECONDS = 15.0
+
+
+class Watchdog:
+    """The tool's side: starts the process and talks to it."""
+
+    def __init__(self, old: Node, candidate: Node, log: Path) -> None:
+        """Start it and wait until it has reached both servers.
+
+        Raises:
+            ZdmigrateError: it could not; then there must be no freeze.
+        """
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "zdmigrate.run.watchdog"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=file,
+                start_new_session=True,
+                text=True,
+                env=_environment(),
+            )
+        self._send(json.dumps({"old": _plain(old), "candidate": _plain(candidate)}))
+        assert self._process.stdout is not None
+        readable, _, _ = select.select([self._process.stdout], [], [], _READY_SECONDS)
+        answer = self._process.stdout.readline().strip() if readable else ""
+        if answer != "ready":
+            self._process.kill()
+            self.close()
+            raise ZdmigrateError(f"the watchdog did not become ready, so nothing was frozen; its log is {log}")
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def arm(self, deadline: datetime, seconds: float) -> None:
+        """From here on it acts when we end, or when `seconds` have passed without `disarm`."""
+        self._send(f"armed {deadline.isoformat()} {seconds}")
+
+    def disarm(self) -> None:
+        """There is nothing to restore any more."""
+        self._send("done")
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self.close()
+
+    def close(self) -> None:
+        """Close our ends. A watchdog that was armed and not disarmed acts now, and outlives us."""
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with suppress(OSError):  # it is gone, and so is what we would have told it
+                    stream.close()
+        self._process.poll()
+
+    def _send(self, line: str) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise ZdmigrateError("the watchdog is gone; nothing may be frozen without it") from error
+
+
+def _environment() -> dict[str, str]:
+    """Ours, and where this package is: the command may run from any folder."""
+    package = str(Path(__file__).resolve().parents[2])
+    inherited = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": package + (os.pathsep + inherited if inherited else "")}
+
+
+def _plain(node: Node) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "url": node.url.render_as_string(hide_password=False),
+        "option_file": str(node.option_file) if node.option_file else None,
+    }
+
+
+def _node(plain: dict[str, Any]) -> Node:
+    option_file = Path(plain["option_file"]) if plain["option_file"] else None
+    return Node(plain["name"], make_url(plain["url"]), "", 0, option_file)
+
+
+class _Commands:
+    """Lines from a file descriptor, with a time limit: a buffered file would hide from `select` what it has read."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._rest = b""
+
+    def line(self, seconds: float | None = None) -> str | None:
+        """The next line, "" at the end of the pipe, None when time is over."""
+        end = None if seconds is None else time.monotonic() + seconds
+        while b"\n" not in self._rest:
+            left = None if end is None else max(0.0, end - time.monotonic())
+            if not select.select([self._descriptor], [], [], left)[0]:
+                return None
+            read = os.read(self._descriptor, 65536)
+            if not read:
+                return ""
+            self._rest += read
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line.decode()
+
+
+def watch(descriptor: int, answers: IO[str], log: IO[str]) -> int:
+    """The process: 0 when there was nothing to do or it was done, 5 when the primary had to stay frozen."""
+    commands = _Commands(descriptor)
+
+    def say(text: str) -> None:
+        log.write(f"{datetime.now().isoformat(timespec='seconds')} {text}\n")
+        log.flush()
+
+    told = json.loads(commands.line() or "{}")
+    if not told:
+        return 0
+    old, candidate = _node(told["old"]), _node(told["candidate"])
+    for node in (old, candidate):
+        Connection(node).close()
+    answers.write("ready\n")
+    answers.flush()
+    armed = (commands.line() or "").split()
+    if not armed or armed[0] != "armed":
+        return 0  # the tool ended, or thought better of it, before it froze anything
+    deadline, seconds = datetime.fromisoformat(armed[1]), float(armed[2])
+    word = commands.line(seconds + GRACE.total_seconds())
+    if word == "done":
+        return 0
+    say(f"the tool {'stalled' if word is None else 'ended'} while {old.name} was frozen")
+    try:
+        outcome = restore_writes(Frozen(old, candidate, deadline), PATIENCE, said=say)
+    except ZdmigrateError as error:
+        say(f"{old.name} is still read-only: {error}; run `zdmigrate resume`")
+        return 5
+    say(f"{old.name}: {outcome}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(watch(sys.stdin.fileno(), sys.stdout, sys.stderr))
