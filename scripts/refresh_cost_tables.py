@@ -1,7 +1,9 @@
 """Ask a live server what each probe ALTER costs, and compare with the committed table.
 
-    python scripts/refresh_cost_tables.py mysql+pymysql://root@127.0.0.1/ tests/verdict/data/mysql_9_7_alter_probe.csv
+    python scripts/refresh_cost_tables.py 'mysql+pymysql://root:${PASSWORD}@127.0.0.1/' \\
+        tests/verdict/data/mysql_9_7_alter_probe.csv
 
+The binary log must be on, as it was: with it MySQL refuses some defaults (1674).
 Every probe runs on an empty copy of the table it names (`tables.sql` beside the CSV) in a database of its own, with
 ALGORITHM= from the cheapest up, then with LOCK=NONE and LOCK=SHARED. The measured table goes to stdout as CSV, the
 differences to stderr; `--write` replaces the committed file. Exit status 1 when there are differences.
@@ -20,6 +22,8 @@ from typing import Any
 import pymysql
 from sqlalchemy.engine import make_url
 
+from zdmigrate.config import expand_variables
+
 DATABASE = "zdrelease_cost_probe"
 MYSQL = ("INSTANT", "INPLACE", "COPY")
 MARIADB = ("INSTANT", "NOCOPY", "INPLACE", "COPY")
@@ -37,7 +41,7 @@ class Oracle:
     """One connection to a throwaway database, and what the server said."""
 
     def __init__(self, url: str) -> None:
-        parsed = make_url(url)
+        parsed = make_url(expand_variables(url))
         self._connection: Any = pymysql.connect(
             host=parsed.host or "127.0.0.1",
             port=parsed.port or 3306,
@@ -74,7 +78,8 @@ class Oracle:
         self.run("SET SESSION sql_mode = DEFAULT")
         if self.mariadb:
             self.run("SET SESSION system_versioning_alter_history = DEFAULT")
-        self.run(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4")
+        if refusal := self.run(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4"):
+            raise SystemExit(f"cannot make the database {DATABASE}: {refusal}")
         self._connection.select_db(DATABASE)
         for sql in (*setup.split(";"), *session.split(";")):
             if sql.strip() and (refusal := self.run(sql)):
@@ -149,7 +154,10 @@ def measure(oracle: Oracle, rows: Sequence[dict[str, str]], tables: dict[str, st
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("url", help="a throwaway server; a database named zdrelease_cost_probe is created and dropped")
+    parser.add_argument(
+        "url",
+        help="a throwaway server, may hold ${VAR}; a database named zdrelease_cost_probe is created and dropped",
+    )
     parser.add_argument("table", type=Path, help="the committed table of probes")
     parser.add_argument("--write", action="store_true", help="replace the committed table")
     options = parser.parse_args(arguments)

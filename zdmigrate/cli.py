@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from zdmigrate import __version__
+from zdmigrate.cli_run import COMMANDS
 from zdmigrate.errors import UsageError, ZdmigrateError
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from zdmigrate.assemble import Request
     from zdmigrate.plan import Plan
+    from zdmigrate.proof.old_tests import OldTests
+    from zdmigrate.proof.prove import Proof
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -102,6 +105,29 @@ def _history_options(command: Command) -> Command:
     return command
 
 
+def _server_options(command: Command) -> Command:
+    """Options of proofs that say where to run, and what more old code does."""
+    options = [
+        click.option(
+            "--server",
+            metavar="URL",
+            help="Prove on this server, in a scratch database that is dropped again (default: a server is started).",
+        ),
+        click.option(
+            "--server-binary", type=click.Path(path_type=Path), help="The mysqld or mariadbd to start (default: found)."
+        ),
+        click.option(
+            "--workload",
+            type=click.Path(path_type=Path),
+            multiple=True,
+            help="File with SQL statements of old code, to run beside those derived from its schema (repeatable).",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def _request(options: dict[str, Any], *, since: str | None = None) -> Request:
     from zdmigrate.assemble import Request
     from zdmigrate.config import find_config, load_settings
@@ -141,6 +167,69 @@ def _assemble(request: Request) -> Plan:
         return assemble(request, progress=step)
 
 
+def _old_tests(options: dict[str, Any]) -> OldTests | None:
+    from zdmigrate.proof.old_tests import OldTests
+
+    ref: str | None = options["old_ref"]
+    if (options["old_tests"] is None) != (ref is None):
+        raise UsageError("--old-tests COMMAND and --old-ref git:REF belong together; give both")
+    if ref is None:
+        return None
+    return OldTests(
+        options["old_tests"],
+        ref.removeprefix("git:"),
+        python=options["old_python"],
+        install=options["old_install"],
+        variable=options["old_tests_env"],
+        at=options["old_tests_at"],
+        seconds=options["old_tests_timeout"],
+    )
+
+
+def _for_target(request: Request, target: str) -> Request:
+    from dataclasses import replace
+
+    return replace(request, settings=request.settings.override(target=target))
+
+
+def _say(text: str) -> None:
+    click.echo(f"zdmigrate: {text}", err=True)
+
+
+def _with_rows(proof: Proof, url: str, rows: int) -> Proof:
+    """The proof with who waits, and how long, over tables of so many rows."""
+    from zdmigrate.proof.concurrency import measure
+    from zdmigrate.report.progress import progress_bar
+
+    with progress_bar("making rows") as step:
+        return measure(proof, url, rows, progress=step)
+
+
+def _asked(request: Request, server: str | None, binary: Path | None) -> Plan:
+    """The plan with the costs of that server, or of one started for it; without a target it is judged for that one."""
+    from contextlib import ExitStack
+    from dataclasses import replace
+
+    from zdmigrate.config import expand_variables
+    from zdmigrate.flavour import DEFAULT_TARGET
+    from zdmigrate.proof.oracle import ask_plan, server_flavour
+    from zdmigrate.proof.servers import throwaway
+    from zdmigrate.report.progress import progress_bar
+
+    settings = request.settings
+    made = _assemble(request) if settings.target is not None or settings.url is not None else None
+    with ExitStack() as stack:
+        if server is not None:
+            url = expand_variables(server)
+        else:
+            wanted = made.target if made is not None else DEFAULT_TARGET
+            url = stack.enter_context(throwaway(wanted, binary=binary, say=lambda text: click.echo(text, err=True))).url
+        if made is None:
+            made = _assemble(replace(request, settings=settings.override(target=str(server_flavour(url)))))
+        with progress_bar("asking the server", worth=20) as step:
+            return ask_plan(made, url, progress=step)
+
+
 @main.command()
 @_history_options
 @click.option(
@@ -148,9 +237,22 @@ def _assemble(request: Request) -> Plan:
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Write the report to a file.")
 @click.option("--remedies", is_flag=True, help="Print the recipe under every change that needs one.")
-def plan(format_: str, output: Path | None, remedies: bool, **options: Any) -> None:
+@click.option("--throwaway", is_flag=True, help="Ask a server what each change costs: one started and removed again.")
+@click.option("--server", metavar="URL", help="Ask this server instead, in a scratch database that is dropped again.")
+@click.option("--server-binary", type=click.Path(path_type=Path), help="Start this mysqld or mariadbd for --throwaway.")
+def plan(
+    format_: str,
+    output: Path | None,
+    remedies: bool,
+    throwaway: bool,
+    server: str | None,
+    server_binary: Path | None,
+    **options: Any,
+) -> None:
     """Show every pending change: verdict, phase, cost, strategy. Always exits 0 when it could be made."""
-    made = _assemble(_request(options))
+    request = _request({**options, "server": server})
+    ask = throwaway or server is not None or server_binary is not None
+    made = _asked(request, server, server_binary) if ask else _assemble(request)
     if format_ == "text":
         from zdmigrate.report.text import print_plan
 
@@ -170,6 +272,8 @@ def plan(format_: str, output: Path | None, remedies: bool, **options: Any) -> N
 @click.option(
     "--write-baseline", type=click.Path(path_type=Path), help="Write what is found now as accepted, and exit 0."
 )
+@click.option("--prove", "proved", is_flag=True, help="Also run old code on a server (see prove): what breaks fails.")
+@_server_options
 @click.option(
     "--format",
     "format_",
@@ -187,6 +291,10 @@ def check(
     strict: bool,
     baseline: Path | None,
     write_baseline: Path | None,
+    proved: bool,
+    server: str | None,
+    server_binary: Path | None,
+    workload: tuple[Path, ...],
     format_: str,
     output: Path | None,
     **options: Any,
@@ -198,7 +306,9 @@ def check(
     from zdmigrate.verdict.model import Verdict
     from zdmigrate.waivers import apply_waivers
 
-    request = _request(options, since=since)
+    request = _request({**options, "server": server}, since=since)
+    if not proved and (server is not None or server_binary is not None or workload):
+        raise UsageError("--server, --server-binary and --workload are for --prove; add it")
     made = _assemble(request)
     made, problems = apply_waivers(made, datetime.now(UTC).date())
     if write_baseline is not None:
@@ -214,10 +324,30 @@ def check(
         made = baseline_file.apply_baseline(made, baseline_file.read_baseline(accepted))
     threshold = Verdict(fail_on or request.settings.fail_on)
     gate = run_gate(made, fail_on=threshold, strict=strict, waiver_problems=problems)
+    proof = None
+    if proved:
+        from zdmigrate.proof import command
+        from zdmigrate.proof import report as proof_report
+        from zdmigrate.proof.gate import with_proof
+
+        asked = command.Asked(server, server_binary, workload)
+        # Judged above: for that target the proof says on which server it ran.
+        proof = command.run(lambda _: made, asked, request.settings, say=_say)
+        gate = with_proof(gate, proof, strict=strict)
     if format_ == "text":
         from zdmigrate.report.text import print_gate
 
-        _print(output, lambda console: print_gate(console, made, gate, tuple(problems)))
+        def show(console: Console) -> None:
+            if proof is not None:
+                console.file.write(proof_report.text(proof) + "\n")
+            print_gate(console, made, gate, tuple(problems))
+
+        _print(output, show)
+    elif format_ == "json" and proof is not None:
+        from zdmigrate.report import json
+
+        document = json.document(made, gate, tuple(problems))
+        _write(output, proof_report.pretty({**document, "proof": proof_report.document(proof)}))
     else:
         from zdmigrate.report import github, json, markdown, sarif
 
@@ -233,7 +363,31 @@ def check(
 
 @main.command()
 @click.argument("revisions", nargs=-1)
-@click.option("--server", required=True, metavar="URL", help="Server to make a scratch database on, and drop it again.")
+@_server_options
+@click.option(
+    "--new-code", is_flag=True, help="Also run new code (of the schema after the last change) before each change."
+)
+@click.option("--new", metavar="FILE|git:REF", help="Manifest of the new version, for --new-code.")
+@click.option("--old-tests", metavar="COMMAND", help="Also run the old version's tests, on the schema so far.")
+@click.option("--old-ref", metavar="git:REF", help="The commit that holds the old version, for --old-tests.")
+@click.option(
+    "--old-python", type=click.Path(path_type=Path), help="Interpreter with what it needs (default: one is made)."
+)
+@click.option("--old-install", metavar="COMMAND", help="Fills the interpreter that is made (default: pip install).")
+@click.option(
+    "--old-tests-env", metavar="NAME", default="DATABASE_URL", help="Variable that gets the database (DATABASE_URL)."
+)
+@click.option(
+    "--old-tests-at", type=click.Choice(["each", "end"]), default="each", help="After each revision, or the last."
+)
+@click.option(
+    "--old-tests-timeout", type=click.FloatRange(min=1), default=600.0, help="Seconds one run may take (600)."
+)
+@click.option(
+    "--rows",
+    type=click.IntRange(1, 100_000_000),
+    help="Also fill each changed table with so many rows, and say how long a writer and a reader wait.",
+)
 @_history_options
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Report format.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write the report to a file.")
@@ -242,17 +396,28 @@ def prove(
     ctx: click.Context,
     /,
     revisions: tuple[str, ...],
-    server: str,
+    server: str | None,
+    server_binary: Path | None,
+    workload: tuple[Path, ...],
+    new_code: bool,
+    new: str | None,
+    rows: int | None,
     format_: str,
     output: Path | None,
     **options: Any,
 ) -> None:
     """Run old code's statements on a real server after each change: exits 1 when one breaks, 3 when one was not run."""
-    from zdmigrate.config import expand_variables
-    from zdmigrate.proof import report
-    from zdmigrate.proof.prove import prove_plan
+    from zdmigrate.proof import command, report
 
-    proof = prove_plan(_assemble(_request(options)), expand_variables(server), only=revisions)
+    tests = _old_tests({name: options.pop(name) for name in list(options) if name.startswith("old_")})
+    request = _request({**options, "server": server})
+    proof = command.run(
+        lambda flavour: _assemble(request if flavour is None else _for_target(request, str(flavour))),
+        command.Asked(server, server_binary, workload, new_code, new, tests, revisions),
+        request.settings,
+        say=_say,
+        more=lambda found, url: found if rows is None else _with_rows(found, url, rows),
+    )
     _write(output, report.text(proof) if format_ == "text" else report.render(proof))
     ctx.exit(proof.exit_code)
 
@@ -339,6 +504,10 @@ def _write(output: Path | None, text: str) -> None:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot write {output}: {error.strerror}") from error
+
+
+for _command in COMMANDS:
+    main.add_command(_command)
 
 
 def run(arguments: Sequence[str]) -> int:

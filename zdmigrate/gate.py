@@ -15,9 +15,9 @@ PASSED, FOUND, UNKNOWN = 0, 1, 3
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """One reason why the gate does not pass."""
+    """One reason why the gate does not pass; `broke` and `unproved` come from a run on a server (`check --prove`)."""
 
-    kind: Literal["unsafe", "conditional", "unknown", "phase", "waiver"]
+    kind: Literal["unsafe", "conditional", "unknown", "phase", "waiver", "broke", "unproved"]
     revision: str
     message: str
     path: str

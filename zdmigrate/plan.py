@@ -145,6 +145,7 @@ class Plan:
     Attributes:
         deployed: the revisions old code runs on; empty means each revision is judged as its own release.
         warnings: sentences about the plan as a whole (a schema that is incomplete, an expired waiver, ...).
+        sizes, has_replica: what is known of the live tables and of the server's replicas; strategies follow from it.
     """
 
     target: Flavour
@@ -152,6 +153,8 @@ class Plan:
     deployed: tuple[str, ...] = ()
     manifests: tuple[Manifest, ...] = ()
     warnings: tuple[str, ...] = ()
+    sizes: Mapping[str, TableSize] = field(default_factory=dict)
+    has_replica: bool | None = None
 
     def counts(self) -> dict[str, int]:
         """Changes by verdict; a revision that could not be replayed counts as one more unknown."""
@@ -199,7 +202,7 @@ def make_plan(
         if recorded.revision in wanted:
             old_code = common or OldCode(recorded.before, mapped, _parse_type(target))
             planned.append(_plan_revision(recorded, old_code, target, sizes or {}, has_replica))
-    return Plan(target, tuple(planned), tuple(deployed), mapped)
+    return Plan(target, tuple(planned), tuple(deployed), mapped, sizes=dict(sizes or {}), has_replica=has_replica)
 
 
 def _parse_type(target: Flavour) -> _TypeReader:
@@ -230,18 +233,28 @@ def _plan_revision(
         )
         cost = estimate(statement, target, old_code.base)
         replication = classify(statement, target)
-        size = sizes.get(subject_of(statement.statement.node).table or "")
-        strategy = choose(
-            cost,
-            replication,
-            statement.statement.node,
-            rows=size.rows if size else None,
-            size=size.bytes if size else None,
-            has_replica=has_replica,
-        )
+        strategy = _strategy(statement, cost, replication, sizes, has_replica)
         change_id = f"{recorded.revision}:{statement.index}"
         changes.append(PlannedChange(change_id, statement, judgement, cost, replication, strategy))
     return PlannedRevision(recorded, tuple(changes))
+
+
+def _strategy(
+    statement: RecordedStatement,
+    cost: Cost,
+    replication: ReplicationClass,
+    sizes: Mapping[str, TableSize],
+    has_replica: bool | None,
+) -> Strategy:
+    size = sizes.get(subject_of(statement.statement.node).table or "")
+    return choose(
+        cost,
+        replication,
+        statement.statement.node,
+        rows=size.rows if size else None,
+        size=size.bytes if size else None,
+        has_replica=has_replica,
+    )
 
 
 def _refused_for_good(recorded: RecordedRevision) -> RecordedStatement | None:
@@ -258,3 +271,14 @@ def with_changes(plan: Plan, changes: Mapping[str, PlannedChange]) -> Plan:
         for item in plan.revisions
     )
     return replace(plan, revisions=revisions)
+
+
+def with_costs(plan: Plan, costs: Mapping[str, Cost]) -> Plan:
+    """The plan with other costs, by the change's id, and the strategies that follow from them."""
+    changes = {}
+    for change in (item for revision in plan.revisions for item in revision.changes):
+        cost = costs.get(change.id)
+        if cost is not None:
+            strategy = _strategy(change.recorded, cost, change.replication, plan.sizes, plan.has_replica)
+            changes[change.id] = replace(change, cost=cost, strategy=strategy)
+    return with_changes(plan, changes)

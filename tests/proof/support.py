@@ -91,7 +91,7 @@ def run_case(made: Scratch, base: str, *statements: str, flavour: Flavour, manif
         return [derive(start, manifest=item, read_type=read_type, rows=rows) for item in manifests or (None,)]
 
     try:
-        steps = prove(made, texts, workloads, changes)
+        steps = prove(made, texts, workloads, changes).steps
     except SqlError as error:
         raise UnbuildableError(f"{base}: {error}") from error
     return Case(tuple(judgements), steps, tuple(found))

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from zdmigrate.proof.prove import Proof, ProvedChange, ProvedRevision
-from zdmigrate.proof.runner import Step, short
+from zdmigrate.proof.prove import Proof, ProvedChange, ProvedRevision, TestRun
+from zdmigrate.proof.runner import Break, Step, short
 from zdmigrate.verdict.model import Verdict
 
 SCHEMA_VERSION = 1
@@ -22,7 +22,12 @@ def text(proof: Proof) -> str:
 
 def render(proof: Proof) -> str:
     """The JSON document, indented, ending in a newline."""
-    return msgspec.json.format(msgspec.json.encode(document(proof)), indent=2).decode() + "\n"
+    return pretty(document(proof))
+
+
+def pretty(values: dict[str, Any]) -> str:
+    """A JSON document, indented, ending in a newline."""
+    return msgspec.json.format(msgspec.json.encode(values), indent=2).decode() + "\n"
 
 
 def document(proof: Proof) -> dict[str, Any]:
@@ -34,12 +39,40 @@ def document(proof: Proof) -> dict[str, Any]:
         "deployed": list(proof.plan.deployed),
         "exit_code": proof.exit_code,
         "warnings": list(proof.warnings),
+        "origin": proof.origin or None,
+        "workload": {
+            "statements": proof.own,
+            "left_out": [
+                {
+                    "before": release.first,
+                    "place": item.place,
+                    "sql": item.sql,
+                    "errno": item.errno,
+                    "reason": item.reason,
+                }
+                for release in proof.releases
+                for item in release.left_out
+            ],
+        },
+        "new_code": [
+            {
+                "before": release.first,
+                "statements": release.new_code.statements,
+                "reason": release.new_code.reason or None,
+            }
+            for release in proof.releases
+            if release.new_code is not None
+        ],
+        "deploy_after": last.planned.id if (last := _last_needed(proof)) is not None else None,
+        "neither_side": [item.planned.id for item in proof.neither_side],
+        "old_tests": _tests(proof.tests_before),
         "revisions": [
             {
                 "revision": item.planned.revision,
                 "path": item.planned.recorded.path,
                 "declared": item.planned.recorded.declared,
                 "verdict": item.verdict.value,
+                "old_tests": _tests(item.tests),
                 "changes": [_change(change) for change in item.changes],
             }
             for item in proof.revisions
@@ -74,34 +107,88 @@ def _change(change: ProvedChange) -> dict[str, Any]:
             "statements": step.statements,
             "rows": step.rows,
             "data": step.rows_held,
-            "broken": None
-            if broken is None
-            else {
-                "purpose": broken.query.purpose,
-                "table": broken.query.table,
-                "sql": broken.query.sql,
-                "errno": broken.errno,
-                "reason": broken.reason,
-            },
+            "broken": _broken(broken),
             "errno": step.errno,
             "reason": step.reason,
             "notes": list(step.notes),
         },
+        "new_code": {"static": change.planned.judgement.new.value, "needed": _broken(change.needed)},
+        "blocked": change.blocked.document() if change.blocked is not None else None,
     }
 
 
+def _broken(broken: Break | None) -> dict[str, Any] | None:
+    if broken is None:
+        return None
+    return {
+        "purpose": broken.query.purpose,
+        "table": broken.query.table,
+        "sql": broken.query.sql,
+        "errno": broken.errno,
+        "reason": broken.reason,
+    }
+
+
+def _tests(run: TestRun | None) -> dict[str, Any] | None:
+    if run is None:
+        return None
+    return {"passed": run.passed, "said": run.said, "seconds": round(run.seconds, 3), "tail": run.tail}
+
+
 def _lines(proof: Proof) -> Iterator[str]:
-    yield f"Proof on {proof.server}: old code's statements after each change."
+    if not proof.revisions:
+        yield "Nothing was run: no change is pending."
+        return
+    origin = f" ({proof.origin}, started for it)" if proof.origin else ""
+    yield f"Proof on {proof.server}{origin}: old code's statements after each change."
     for warning in proof.warnings:
         yield f"warning: {warning}"
+    yield from _workload(proof)
+    if proof.tests_before is not None:
+        yield f"Old tests before the migration: passed in {proof.tests_before.seconds:.1f} s."
+    asked = any(release.new_code is not None for release in proof.releases)
     for revision in proof.revisions:
         yield ""
-        yield from _revision(revision)
+        yield from _revision(revision, new_code=asked)
     yield ""
     yield _summary(proof)
+    yield from _deploy(proof)
 
 
-def _revision(revision: ProvedRevision) -> Iterator[str]:
+def _workload(proof: Proof) -> Iterator[str]:
+    if not proof.own:
+        return
+    left_out = [(release.first, item) for release in proof.releases for item in release.left_out]
+    yield f"Workload: {proof.own} statement{'s' * (proof.own != 1)} of your own."
+    for first, item in left_out:
+        number = f"{item.errno}: " if item.errno is not None else ""
+        yield f"  {item.place} fails already on the schema before {first}, and is not used ({number}{item.reason})"
+
+
+def _deploy(proof: Proof) -> Iterator[str]:
+    """What new code says of the moment of the deploy."""
+    asked = [(release.first, release.new_code) for release in proof.releases if release.new_code is not None]
+    if not asked:
+        return
+    for first, found in asked:
+        if found.reason:
+            yield f"New code before {first} and after could not be judged: {found.reason}."
+    last = _last_needed(proof)
+    if last is not None:
+        yield f"Deploy after {last.planned.id}: new code does not run before it."
+    elif not any(found.reason for _, found in asked):
+        tried = sum(found.statements for _, found in asked)
+        yield f"New code runs before every change ({tried} statements): the deploy need not wait for any."
+    for item in proof.neither_side:
+        yield f"{item.planned.id} fits neither side of the deploy: new code needs it, and old code breaks by it."
+
+
+def _last_needed(proof: Proof) -> ProvedChange | None:
+    changes = [change for revision in proof.revisions for change in revision.changes]
+    return next((item for item in reversed(changes) if item.needed is not None), None)
+
+
+def _revision(revision: ProvedRevision, *, new_code: bool) -> Iterator[str]:
     message = revision.planned.recorded.message.strip().splitlines()
     declared = ", declared contract" if revision.planned.contract_declared else ""
     yield f"{revision.planned.revision}  {message[0] if message else ''}  [{revision.verdict.value}{declared}]"
@@ -117,15 +204,41 @@ def _revision(revision: ProvedRevision) -> Iterator[str]:
             yield f"      with {_ROWS[step.rows_held]}: the server refused it over {_ROWS['edges']}"
         for note in step.notes:
             yield f"      note: {note}"
+        if change.blocked is not None:
+            yield f"    {change.blocked.text()}"
         if step.result == "held" and change.planned.verdict is not Verdict.SAFE:
             names = ", ".join(item.name for item in change.planned.open_conditions)
             yield f"      stays {change.verdict.value}" + (f": {names}" if names else "")
+        if new_code:
+            yield from _needed(change)
+    if revision.tests is not None:
+        yield from _tested(revision.tests)
+
+
+def _needed(change: ProvedChange) -> Iterator[str]:
+    static = change.planned.judgement.new.value
+    if change.needed is None:
+        yield f"    new code without it: rules: {static}   run: nothing missed"
+        return
+    number = f"{change.needed.errno}: " if change.needed.errno is not None else ""
+    what = f"{change.needed.query.purpose}: {number}{change.needed.reason}"
+    yield f"    new code without it: rules: {static}   run: broke ({what})"
+    yield f"      {short(change.needed.query.sql, 300)}"
+
+
+def _tested(run: TestRun) -> Iterator[str]:
+    if run.passed:
+        yield f"  old tests after it: passed in {run.seconds:.1f} s"
+        return
+    yield f"  old tests after it: {'FAILED' if run.passed is False else 'not run'} ({run.said})"
+    for line in run.tail.splitlines():
+        yield f"    | {line}"
 
 
 def _summary(proof: Proof) -> str:
     steps = [change.step for revision in proof.revisions for change in revision.changes]
     if not steps:
-        return "Nothing was run: no change is pending."
+        return "Nothing was run: the pending revisions send no statement."
     counts = {name: sum(step.result == name for step in steps) for name in ("held", "broke", "refused", "not run")}
     said = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
     return f"{len(steps)} change{'s' * (len(steps) != 1)}: {said}."

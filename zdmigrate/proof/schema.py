@@ -34,9 +34,13 @@ def _statements(base: Catalog) -> Iterator[str]:
 
 
 def _table(name: str, table: Table) -> Iterator[str]:
-    # The server makes its own index for a foreign key: one of the catalog's that it made is left to it.
-    keys = tuple(key for key in table.keys if not key.generated)
+    # The server makes its own index for a foreign key: one of the catalog's that it made is left to it, unless it was
+    # renamed since.
+    own = {name.lower() for item in table.foreign_keys for name in (item.name, *item.columns[:1])}
+    keys = tuple(key for key in table.keys if not key.generated or key.name.lower() not in own)
     text = show_create_table(replace(table, keys=keys), name)
+    block = dict(table.options).get("key_block_size", "")
+    text += f" KEY_BLOCK_SIZE={block}" * block.isdigit() + " WITH SYSTEM VERSIONING" * table.system_versioned
     if table.partitioning is not None:
         text += f" {table.partitioning.clause}"
     yield text

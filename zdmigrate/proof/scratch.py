@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,11 @@ LOCK_SECONDS = 5
 #: What old code's session is set to, so that the same statement gives the same result each time.
 FIXED = ("SET timestamp = 1700000000", "SET time_zone = '+00:00'")
 
+#: Seconds a server that ended a connection may take to come back, so that our database can still be dropped.
+RETURN_SECONDS = 5
+
+#: How a driver says that the connection is gone.
+_GONE = frozenset({0, 2006, 2013, 2055})
 _RIGHTS = {1044, 1045, 1142, 1227, 1370, 1410, 1419}
 
 if TYPE_CHECKING:
@@ -39,6 +45,10 @@ class SqlError(Exception):
         self.message = message
 
 
+class ServerLostError(UsageError):
+    """The connection ended in the middle of the run: the server died, was restarted, or ended it."""
+
+
 class Scratch:
     """The database, and how to reach it. Make one with `scratch`."""
 
@@ -49,13 +59,21 @@ class Scratch:
         self._open: list[Connection] = []
         self._made = False
 
-    def connect(self, *, fixed: bool = False) -> Session:
+    @property
+    def url(self) -> str:
+        """SQLAlchemy URL of the database, with its password: never to be shown."""
+        return self._url.set(database=self.name).render_as_string(hide_password=False)
+
+    def connect(self, *, fixed: bool = False, seconds: int | None = None) -> Session:
         """A connection into the database; `fixed` is for old code: its clock stands still and batches are allowed.
+
+        Args:
+            seconds: how long one statement may take; None for the usual `STATEMENT_SECONDS`.
 
         Raises:
             UsageError: when the account may not set the clock of its own session.
         """
-        connection = _connect(self._url, self.name, batches=fixed)
+        connection = _connect(self._url, self.name, batches=fixed, seconds=seconds)
         self._open.append(connection)
         session = Session(connection)
         session.run(f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}, innodb_lock_wait_timeout = {LOCK_SECONDS}")
@@ -89,13 +107,35 @@ class Scratch:
     def drop(self) -> None:
         """End our connections, also one that a statement still keeps busy, and drop the database."""
         for connection in self._open:
-            with suppress(SqlError):
+            with suppress(SqlError, ServerLostError):
                 _run(self._control, f"KILL {connection.thread_id()}")  # type: ignore[no-untyped-call]
             with suppress(pymysql.MySQLError):
                 connection.close()
         self._open.clear()
         if self._made:
             _run(self._control, f"DROP DATABASE IF EXISTS {self.name}")
+
+    def give_back(self) -> str:
+        """`drop`, also over a new connection when the server came back; "" or, in a sentence, why it is left there."""
+        try:
+            self.drop()
+        except ServerLostError as error:
+            if not self._dropped_anew():
+                return f"the database {self.name} could not be dropped ({error}): drop it by its name"
+        except SqlError as error:
+            return f"the database {self.name} could not be dropped: {error}; drop it by its name"
+        return ""
+
+    def _dropped_anew(self) -> bool:
+        deadline = time.monotonic() + RETURN_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                with closing(_connect(self._url, None)) as control:
+                    _run(control, f"DROP DATABASE IF EXISTS {self.name}")
+                return True
+            except (UsageError, SqlError):
+                time.sleep(0.2)
+        return False
 
     def version(self) -> str:
         """VERSION() of the server."""
@@ -109,21 +149,22 @@ class Session:
     """One connection, with errors as `SqlError`."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
         self._cursor = connection.cursor()
+        self._timed_out = False
 
     def run(self, sql: str) -> int:
         """Run a statement, all of its results; the number of rows it matched.
 
         Raises:
             SqlError: when the server refuses it or takes too long.
+            ServerLostError: when the server ends the connection.
         """
         try:
             count: int = self._cursor.execute(sql)
             while self._cursor.nextset():
                 pass
         except pymysql.MySQLError as error:
-            raise _error(error) from error
+            raise self._error(error, sql) from error
         return count
 
     def rows(self, sql: str) -> Sequence[tuple[Any, ...]]:
@@ -136,8 +177,17 @@ class Session:
             self._cursor.execute(sql)
             found: Sequence[tuple[Any, ...]] = self._cursor.fetchall()
         except pymysql.MySQLError as error:
-            raise _error(error) from error
+            raise self._error(error, sql) from error
         return found
+
+    def answer(self, sql: str) -> tuple[tuple[str, ...], Sequence[tuple[Any, ...]]]:
+        """The names of a SELECT's columns, and its rows.
+
+        Raises:
+            SqlError: when the server refuses it or takes too long.
+        """
+        rows = self.rows(sql)
+        return tuple(str(item[0]) for item in self._cursor.description or ()), rows
 
     def batch(self, statements: Sequence[str]) -> list[tuple[int, Sequence[tuple[Any, ...]]]]:
         """Run statements in one round trip: the rows each matched or returned.
@@ -152,8 +202,20 @@ class Session:
             while self._cursor.nextset():
                 found.append((self._cursor.rowcount, self._cursor.fetchall()))
         except pymysql.MySQLError as error:
-            raise _error(error) from error
+            raise self._error(error, "; ".join(statements)) from error
         return found
+
+    def _error(self, error: pymysql.MySQLError, sql: str) -> SqlError | ServerLostError:
+        found = _sql_error(error)
+        if found.errno not in _GONE:
+            return found
+        # After a time-out the driver closes the connection itself.
+        self._timed_out = self._timed_out or "timed out" in str(error.args[-1] if error.args else "")
+        if self._timed_out:
+            return found
+        text = " ".join(sql.split())
+        shown = text if len(text) <= 100 else f"{text[:100]}…"
+        return ServerLostError(f"the server ended the connection while it ran `{shown}` ({found})")
 
 
 @contextmanager
@@ -169,8 +231,15 @@ def scratch(url: str) -> Iterator[Scratch]:
         try:
             made.create()
             yield made
-        finally:
-            made.drop()
+        except BaseException as error:
+            problem = made.give_back()
+            if problem and isinstance(error, UsageError | KeyboardInterrupt | SystemExit):
+                said = str(error) if isinstance(error, UsageError) else "interrupted"
+                raise UsageError(f"{said}; {problem}") from error
+            raise
+        problem = made.give_back()
+        if problem:
+            raise UsageError(problem)
 
 
 def _parsed(url: str) -> URL:
@@ -184,7 +253,7 @@ def _parsed(url: str) -> URL:
     return parsed
 
 
-def _connect(url: URL, database: str | None, *, batches: bool = False) -> Connection:
+def _connect(url: URL, database: str | None, *, batches: bool = False, seconds: int | None = None) -> Connection:
     options: dict[str, Any] = {}
     if "unix_socket" in url.query:
         options["unix_socket"] = url.query["unix_socket"]
@@ -199,8 +268,8 @@ def _connect(url: URL, database: str | None, *, batches: bool = False) -> Connec
             autocommit=True,
             client_flag=CLIENT.FOUND_ROWS | (CLIENT.MULTI_STATEMENTS if batches else 0),
             connect_timeout=CONNECT_SECONDS,
-            read_timeout=STATEMENT_SECONDS,
-            write_timeout=STATEMENT_SECONDS,
+            read_timeout=seconds or STATEMENT_SECONDS,
+            write_timeout=seconds or STATEMENT_SECONDS,
             **options,
         )
     except pymysql.MySQLError as error:
@@ -212,7 +281,7 @@ def _run(connection: Connection, sql: str) -> None:
     Session(connection).run(sql)
 
 
-def _error(error: pymysql.MySQLError) -> SqlError:
+def _sql_error(error: pymysql.MySQLError) -> SqlError:
     number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     message = str(error.args[-1]) if error.args else type(error).__name__
     if number == 2013 and "timed out" in message:

@@ -137,7 +137,9 @@ def _other_edges(kind: ColumnType, other: int) -> Iterator[Value]:
         case "date":
             yield from (f"9999-12-{31 - other}", f"1000-01-0{1 + other}", f"2024-02-{29 - other}")
         case "datetime":
+            # The last is within the reach of CONVERT_TZ, which leaves every other as it is.
             yield from (f"9999-12-{31 - other} 23:59:59{fraction}", f"1000-01-0{1 + other} 00:00:00")
+            yield f"2024-02-{29 - other} 12:34:56"
         case "timestamp":
             yield from (f"2038-01-{19 - other} 03:14:07", f"1970-01-0{1 + other} 00:00:01{fraction}")
         case "time":

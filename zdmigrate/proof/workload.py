@@ -13,6 +13,8 @@ from decimal import Decimal
 from typing import Literal
 
 from zdmigrate.history.catalog import Catalog, Column, ColumnType, Table
+from zdmigrate.history.syntax import Delete, Insert, Update
+from zdmigrate.proof.user_workload import UserStatement
 from zdmigrate.proof.values import Value, edges, literal, plain
 from zdmigrate.verdict.evidence import mapped_table
 from zdsession.manifest import Manifest, MappedColumn
@@ -69,7 +71,7 @@ class Reading:
                 raise ValueError(
                     f"LookupError: {unknown[0]!r} is not among the members old code knows of {self.column}"
                 )
-        return (_type_name(value), value)
+        return typed(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,12 @@ class Query:
     """One statement of old code.
 
     Attributes:
-        purpose: what it stands for, e.g. "INSERT with NULL in nick".
+        purpose: what it stands for, e.g. "INSERT with NULL in nick"; of a user's own statement, its file and line.
         observes: tables read back after it, to compare what it did.
+        own: a user's own statement. The answer of its SELECT is compared by the names of its columns, as no model says
+            how it is read.
+        volatile: only that it runs is compared.
+        names: tables it names, where they are more than those it observes.
     """
 
     table: str
@@ -86,6 +92,9 @@ class Query:
     purpose: str
     sql: str
     observes: tuple[str, ...] = ()
+    own: bool = False
+    volatile: bool = False
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +131,7 @@ def derive(
     manifest: Manifest | None = None,
     read_type: ReadType | None = None,
     rows: Rows = "edges",
+    own: Sequence[UserStatement] = (),
 ) -> Workload:
     """The workload of code written for `base`: over the whole of it, or over what `manifest` maps.
 
@@ -129,9 +139,11 @@ def derive(
         tables: only these tables are worked on (and their parents filled); None means all.
         read_type: reads the type texts of the manifest.
         rows: what the tables hold.
+        own: statements of users; the tables they name are filled as well.
     """
     wanted = set(base.tables) if tables is None else {name for name in tables if name in base.tables}
-    filled = _with_relatives(base, wanted)
+    named = {name for item in own for name in item.tables if name in base.tables}
+    filled = _with_relatives(base, wanted | named)
     order = [name for name in _parents_first(base) if name in filled]
     models = {name: _model(base.tables[name], name, manifest, read_type) for name in order}
     gaps = [
@@ -153,7 +165,30 @@ def derive(
         queries.append(Query(name, "select", "SELECT by column list", selects[name], (name,)))
         observed = tuple(item for item in _descendants(base, name) if item in selects)
         queries += [replace(item, observes=observed) for item in _writes(makers[name], models[name], rows)]
+    queries += [_of_user(item, base, selects) for item in own]
     return Workload(tuple(seeds), tuple(queries), selects, readings, tuple(gaps))
+
+
+def _of_user(item: UserStatement, base: Catalog, selects: Mapping[str, str]) -> Query:
+    kind: Kind = "select"
+    match item.node:
+        case Insert():
+            kind = "insert"
+        case Update():
+            kind = "update"
+        case Delete():
+            kind = "delete"
+    near = dict.fromkeys(table for name in item.tables for table in _descendants(base, name) if table in selects)
+    return Query(
+        item.tables[0] if item.tables else "",
+        kind,
+        item.place,
+        item.sql,
+        tuple(near) if item.writes else (),
+        own=True,
+        volatile=item.volatile,
+        names=item.tables,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,7 +422,14 @@ def _parents_first(base: Catalog) -> list[str]:
     return list(done)
 
 
+def typed(value: object) -> tuple[str, object]:
+    """A value with its type, for 1 and '1' are not the same."""
+    return (_type_name(value), value)
+
+
 def _type_name(value: object) -> str:
+    if value is None:
+        return "NULL"
     if isinstance(value, bool | int):
         return "integer"
     if isinstance(value, Decimal | float):

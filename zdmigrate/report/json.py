@@ -124,6 +124,7 @@ def _change(change: PlannedChange) -> dict[str, Any]:
             "reason": cost.reason,
             "cheaper": cost.cheaper,
             "clause": cost.algorithm_clause,
+            "depends_on": list(cost.depends_on),
         },
         "replication": {
             "class": replication.cls,

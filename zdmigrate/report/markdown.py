@@ -41,7 +41,10 @@ def render(plan: Plan, gate: GateResult | None = None, problems: tuple[WaiverPro
         for change in revision.changes:
             if change.verdict is not Verdict.SAFE or change.phase is Phase.SPLIT:
                 lines += _details(revision, change)
-    lines.extend(f"- `{shown(item.path)}:{item.line}` {_escape(item.message)}" for item in problems)
+    ran = [item for item in gate.obstacles if item.kind in ("broke", "unproved")] if gate is not None else []
+    places = [(item.path, item.line, item.message) for item in ran]
+    places += [(item.path, item.line, item.message) for item in problems]
+    lines.extend(f"- `{shown(path)}:{line}` {_escape(message)}" for path, line, message in places)
     lines += ["", _escape(wording.next_step(plan, gate))]
     return "\n".join(lines) + "\n"
 

@@ -21,6 +21,7 @@ from zdmigrate.waivers import UNREPLAYABLE, WaiverProblem
 
 _LEVEL = {Verdict.UNSAFE: "error", Verdict.UNKNOWN: "error", Verdict.CONDITIONAL: "warning", Verdict.SAFE: "note"}
 _WAIVER = "ZD999"
+_RUN = "ZD997"
 
 
 def render(plan: Plan, gate: GateResult, problems: tuple[WaiverProblem, ...] = ()) -> str:
@@ -49,6 +50,11 @@ def render(plan: Plan, gate: GateResult, problems: tuple[WaiverProblem, ...] = (
         for item in gate.obstacles
         if item.kind == "phase"
     ]
+    results += [
+        _located(_RUN, "error", item.message, item.path, item.line)
+        for item in gate.obstacles
+        if item.kind in ("broke", "unproved")
+    ]
     log = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -68,6 +74,7 @@ def _rules() -> list[dict[str, Any]]:
     named += [
         (UNREPLAYABLE, "revision cannot be replayed"),
         ("ZD998", "revision needs both sides of a deploy"),
+        (_RUN, "old code run on a server after the change"),
         (_WAIVER, "waiver that does not do what it says"),
     ]
     return [{"id": rule, "shortDescription": {"text": title}} for rule, title in dict(named).items()]

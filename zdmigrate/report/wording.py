@@ -73,8 +73,12 @@ def next_step(plan: Plan, gate: GateResult | None) -> str:
                 "Change the statements named above as their remedy says; if a change is meant to run after the deploy, "
                 "mark its revision `# zdmigrate: phase contract`; if it is a reviewed exception, add a waiver."
             )
+        if "broke" in kinds:
+            return "Change what old code broke by when it was run, or move it after the deploy."
         if "unknown" in kinds:
             return "Give what is missing (--schema, --metadata, --import, or --url), or waive what you have reviewed."
+        if "unproved" in kinds:
+            return "Make what the server did not carry out run there, or prove without it (`zdmigrate prove REVISION`)."
         if "waiver" in kinds:
             return "Put the waivers named above right."
         return (

@@ -59,22 +59,11 @@ def _unseen(node: s.AlterTable, recorded: RecordedStatement, target: Flavour) ->
     if recorded.before.complete:
         return refused(Refusal(1146, f"Table '{node.name}' doesn't exist"))
     part = Part("COPY", "the table's definition was never seen", "SHARED", True, scans=True, basis="assumed")
-    return _cost(part, [], node, recorded, target)
+    return cost_of_part(part, [], node, recorded, target)
 
 
 def _of_alter(node: s.AlterTable, table: Table, recorded: RecordedStatement, target: Flavour) -> Cost:
-    now = recorded.after.table_by_uid(table.uid)
-    facts = TableFacts(
-        before=table,
-        after=table if now is None else now[1],
-        strict=recorded.session.strict,
-        foreign_key_checks=recorded.session.foreign_key_checks,
-        variables=recorded.session.variables,
-        referenced=referenced_columns(recorded.before, node.name),
-        temporary=node.name in recorded.before.temporary,
-        converts=any(isinstance(action, s.ConvertCharset) for action in node.actions),
-        text=recorded.statement.sql.strip().lower(),
-    )
+    facts = facts_of(node, table, recorded)
     server = mariadb if target.is_mariadb else mysql
     changes = changes_of(node, facts)
     if not changes:
@@ -97,7 +86,23 @@ def _of_alter(node: s.AlterTable, table: Table, recorded: RecordedStatement, tar
         if isinstance(answer, Refusal):
             return refused(answer)
         combined = answer
-    return _cost(combined, changes, node, recorded, target)
+    return cost_of_part(combined, changes, node, recorded, target)
+
+
+def facts_of(node: s.AlterTable, table: Table, recorded: RecordedStatement) -> TableFacts:
+    """What the servers look at beside the changes, `table` being the one the statement names."""
+    now = recorded.after.table_by_uid(table.uid)
+    return TableFacts(
+        before=table,
+        after=table if now is None else now[1],
+        strict=recorded.session.strict,
+        foreign_key_checks=recorded.session.foreign_key_checks,
+        variables=recorded.session.variables,
+        referenced=referenced_columns(recorded.before, node.name),
+        temporary=node.name in recorded.before.temporary,
+        converts=any(isinstance(action, s.ConvertCharset) for action in node.actions),
+        text=recorded.statement.sql.strip().lower(),
+    )
 
 
 def _requested(node: s.AlterTable, recorded: RecordedStatement, target: Flavour) -> str | None:
@@ -144,7 +149,10 @@ def _with_lock(asked: str, part: Part, node: s.AlterTable, target: Flavour) -> P
     return replace(part, lock=lock)
 
 
-def _cost(part: Part, changes: list[Change], node: s.AlterTable, recorded: RecordedStatement, target: Flavour) -> Cost:
+def cost_of_part(
+    part: Part, changes: list[Change], node: s.AlterTable, recorded: RecordedStatement, target: Flavour
+) -> Cost:
+    """What the combined changes of a statement cost, with who waits and the clause to send."""
     lock = part.lock
     renames_only = bool(changes) and all(change.kind in (Kind.RENAME_TABLE, Kind.KEYS_SWITCH) for change in changes)
     if renames_only and part.algorithm == "INSTANT" and not node.lock:

@@ -8,7 +8,19 @@ from zdmigrate.flavour import Flavour
 from zdmigrate.verdict.cost import types as t
 from zdmigrate.verdict.cost.changes import Change, Kind, TableFacts
 from zdmigrate.verdict.cost.model import Lock, Part
-from zdmigrate.verdict.cost.parts import NEW_COLUMN, after_of, assumed, before_of, copied, names, rebuilt, refused
+from zdmigrate.verdict.cost.parts import (
+    ADD_LAST,
+    NEW_COLUMN,
+    after_of,
+    assumed,
+    before_of,
+    copied,
+    is_virtual,
+    kept_after,
+    names,
+    rebuilt,
+    refused,
+)
 
 
 def instant(reason: str) -> Part:
@@ -42,6 +54,8 @@ def _add_column(change: Change, facts: TableFacts, flavour: Flavour) -> Part:
         )
     if change.kind is Kind.ADD_AUTO_INCREMENT:
         return rebuilt("numbering the rows that are there needs a lock", lock="SHARED")
+    if _before_virtual(facts, change):
+        return copied("a column before a virtual one is added by copying the table", ADD_LAST)
     return _moved(facts, "the column exists in the dictionary only")
 
 
@@ -52,7 +66,13 @@ def _add_stored(change: Change, facts: TableFacts, flavour: Flavour) -> Part:
 def _virtual(change: Change, facts: TableFacts, flavour: Flavour) -> Part:
     if facts.before.partitioning is not None:
         return copied("a virtual column cannot be added to or dropped from a partitioned table in place")
+    if change.kind is Kind.ADD_VIRTUAL and _before_virtual(facts, change):
+        return copied("a column before a virtual one is added by copying the table", ADD_LAST)
     return instant("a virtual column exists in the dictionary only")
+
+
+def _before_virtual(facts: TableFacts, change: Change) -> bool:
+    return any(map(is_virtual, kept_after(facts, change.name)))
 
 
 def _drop_column(change: Change, facts: TableFacts, flavour: Flavour) -> Part:

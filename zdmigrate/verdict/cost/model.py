@@ -36,6 +36,7 @@ class Cost:
             (it has such a clause, or the server's grammar takes none there). MySQL takes no LOCK with INSTANT.
         new_table: the table was created in this release and is empty: whatever the algorithm, it costs nothing.
         refusal: set when the server would refuse the statement; algorithm is then NONE.
+        depends_on: what the server could not be asked, as its table was empty: rows that would change its answer.
     """
 
     algorithm: Algorithm
@@ -50,6 +51,7 @@ class Cost:
     algorithm_clause: str = ""
     new_table: bool = False
     refusal: Refusal | None = None
+    depends_on: tuple[str, ...] = ()
 
     @property
     def stalls_replicas(self) -> bool:

@@ -10,11 +10,14 @@ from zdmigrate.verdict.cost import types as t
 from zdmigrate.verdict.cost.changes import Change, Kind, TableFacts
 from zdmigrate.verdict.cost.model import Lock, Part
 from zdmigrate.verdict.cost.parts import (
+    ADD_LAST,
     NEW_COLUMN,
     after_of,
     assumed,
     before_of,
     copied,
+    is_virtual,
+    kept_after,
     names,
     rebuilt,
     refused,
@@ -90,6 +93,9 @@ def _add_virtual(change: Change, facts: TableFacts, flavour: Flavour) -> Part:
         return copied("a virtual column with a unique key is added by copying the table")
     if facts.before.partitioning is not None and not flavour.at_least(9, 0):  # measured INSTANT on 9.7
         return copied("before 9 a virtual column cannot be added in place to a partitioned table")
+    if any(item.auto_increment or is_virtual(item) for item in kept_after(facts, change.name)):
+        reason = "a virtual column before another, or before the AUTO_INCREMENT one, is added by copying the table"
+        return copied(reason, ADD_LAST)
     return metadata("a virtual column exists in the dictionary only", flavour)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from zdmigrate.history.catalog import Column
+from zdmigrate.history.catalog import Column, Key
 from zdmigrate.history.recording import Refusal
 from zdmigrate.verdict.cost.changes import Change, TableFacts
 from zdmigrate.verdict.cost.model import Lock, Part
 
 NEW_COLUMN = "Add a new column of that type (INSTANT), write both, fill it in batches, read it, then drop the old one."
+ADD_LAST = "Add the column last: INSTANT."
 
 
 def copied(reason: str, cheaper: str = "") -> Part:
@@ -50,19 +51,22 @@ def names(columns: tuple[str, ...], name: str) -> bool:
 def becomes_clustered(facts: TableFacts, change: Change) -> bool:
     """A unique key that InnoDB will order the rows by, as the table has no primary key."""
     key = change.key
-    if key is None or key.kind != "unique" or facts.after.primary_key is not None or not facts.before.complete:
+    if key is None or not _orders(facts, key) or facts.after.primary_key is not None or not facts.before.complete:
         return False
-    return on_not_null(facts, key.columns) and not any(
-        item.kind == "unique" and on_not_null(facts, item.columns) for item in facts.before.keys
-    )
+    return not any(_orders(facts, item) for item in facts.before.keys)
 
 
 def was_clustered(facts: TableFacts, change: Change) -> bool:
     """The unique key that InnoDB orders the rows by, as the table has no primary key."""
     if change.key is None or change.key.kind != "unique" or facts.before.primary_key is not None:
         return False
-    candidates = [key for key in facts.before.keys if key.kind == "unique" and on_not_null(facts, key.columns)]
+    candidates = [key for key in facts.before.keys if _orders(facts, key)]
     return facts.before.complete and bool(candidates) and candidates[0].name.lower() == change.key.name.lower()
+
+
+def _orders(facts: TableFacts, key: Key) -> bool:
+    """Rows can be ordered by this key: unique, over whole columns, none of which may be NULL."""
+    return key.kind == "unique" and on_not_null(facts, key.columns) and not any(part.length for part in key.parts)
 
 
 def on_not_null(facts: TableFacts, columns: tuple[str, ...]) -> bool:
@@ -82,3 +86,14 @@ def is_new_virtual(facts: TableFacts, name: str) -> bool:
     if column is None or column.generated is None or column.generated.stored:
         return False
     return facts.before.column_by_uid(column.uid) is None
+
+
+def kept_after(facts: TableFacts, name: str) -> tuple[Column, ...]:
+    """The columns that were there before and come after the new column `name`."""
+    place = next((i for i, column in enumerate(facts.after.columns) if column.name.lower() == name.lower()), 0)
+    return tuple(item for item in facts.after.columns[place:] if facts.before.column_by_uid(item.uid) is not None)
+
+
+def is_virtual(column: Column) -> bool:
+    """Generated, and not stored."""
+    return column.generated is not None and not column.generated.stored
