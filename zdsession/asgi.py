@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
+from zdsession.drain import DRAINING_KEY
 from zdsession.errors import SessionNotLoadedError, StoreUnavailableError
 from zdsession.headers import Header
 from zdsession.lifecycle import Lifecycle
@@ -43,7 +44,10 @@ class AsgiSession(Session):
 
     def __init__(self, manager: SessionManager, cookie_header: str | None) -> None:
         super().__init__(manager, cookie_header)
-        self._needs_store = bool(manager.cookie.tokens(cookie_header))
+        adoption = manager.adoption
+        self._needs_store = bool(manager.cookie.tokens(cookie_header)) or (
+            adoption is not None and adoption.has_cookie(cookie_header)
+        )
         self._unread: StoreUnavailableError | None = None
 
     async def load(self) -> None:
@@ -74,7 +78,9 @@ class AsgiSession(Session):
 
     def _load_ahead(self) -> None:
         try:
-            self._load()
+            life = self._load()
+            if life.cookie_due or life.replaced_cookies:
+                self._touch()  # adopted from another system: the response has to bring the cookie, whoever looks
         except StoreUnavailableError as error:
             self._unread, self.outage = error, None
 
@@ -127,6 +133,7 @@ class SessionMiddleware:
             return
         session = AsgiSession(self.sessions, _cookie_header(scope["headers"]))
         scope["session"] = scope["zdsession"] = session
+        scope[DRAINING_KEY] = bool(self.sessions.draining)
         if self._preload(scope) if callable(self._preload) else self._preload:
             await session.load()
         response = _Response(session, send)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from zdsession.errors import StoreUnavailableError
+from zdsession.events import emit
 from zdsession.record import Change, Found, Record, Saved
 from zdsession.stores.base import Store
 
@@ -110,7 +111,10 @@ class GuardedStore:
         return self._call(lambda: self._store.revoke_user(user, keep=keep))
 
     def sweep(self, limit: int = 1000) -> int:
-        return self._call(lambda: self._store.sweep(limit))
+        count = self._call(lambda: self._store.sweep(limit))
+        if count:
+            emit("expired", "", count=count)
+        return count
 
     def close(self) -> None:
         self._store.close()

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 
 import click
 
+from zdsession.cli_copy import copy
+from zdsession.cli_schema import schema
 from zdsession.clock import now_ms
 from zdsession.errors import ConfigurationError, StoreUnavailableError
 from zdsession.record import Found
@@ -30,6 +32,10 @@ def main() -> None:
 
     A session is named by its id as logs and Session.id show it: a hash, not what is in the cookie.
     """
+
+
+main.add_command(copy)
+main.add_command(schema)
 
 
 @main.command()

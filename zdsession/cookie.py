@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +21,16 @@ _PREFIX = "__Host-"
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 #: Browsers cap a cookie's age here (RFC 6265bis), in seconds.
 MAX_AGE = 400 * 24 * 3600
+
+
+def values_of(header: str | None, name: str) -> Iterator[str]:
+    """The values of all cookies of one name in a request's Cookie header, in its order."""
+    if not header or name not in header:
+        return
+    for pair in header.split(";"):
+        found, _, value = pair.partition("=")
+        if found.strip() == name:
+            yield value.strip().strip('"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +68,11 @@ class Cookie:
 
         Several cookies of one name may arrive, and their order says nothing (RFC 6265bis).
         """
-        if not header or self.name not in header:
-            return []
         found: list[Token] = []
-        for pair in header.split(";"):
-            name, _, value = pair.partition("=")
-            if name.strip() == self.name:
-                token = Token.parse(value.strip().strip('"'))
-                if token is not None and token not in found:
-                    found.append(token)
+        for value in values_of(header, self.name):
+            token = Token.parse(value)
+            if token is not None and token not in found:
+                found.append(token)
         return found[:MAX_CANDIDATES]
 
     def set(self, token: Token, max_age: int | None) -> str:

@@ -24,10 +24,12 @@ from django.utils.safestring import SafeString
 
 from zdsession.codec import AppType
 from zdsession.cookie import MAX_AGE
+from zdsession.drain import DRAINING_KEY
 from zdsession.headers import refusal
 from zdsession.lookup import find
 from zdsession.manager import SessionManager
-from zdsession.session import MAX_USER_BYTES, Session
+from zdsession.record import MAX_USER_BYTES
+from zdsession.session import Session
 from zdsession.token import Token
 
 #: Options that Django's settings say: SESSION_COOKIE_AGE and the others; ids are replaced as Django replaces them.
@@ -79,6 +81,11 @@ class _Kept(Session):
         return self._reading().token.text
 
     @property
+    def renamed(self) -> bool:
+        """Whether it has an id that the request did not come with."""
+        return self._reading().cookie_due
+
+    @property
     def unsaved(self) -> bool:
         """Whether a save has something to write."""
         return self._reading().is_due(self.idle_ms)
@@ -97,7 +104,7 @@ class SessionStore(SessionBase):
 
     @property
     def modified(self) -> bool:
-        """Whether Django's middleware has to save, so also when "last seen" is due."""
+        """Whether Django's middleware has to save, so also when "last seen" is due, and send the cookie."""
         if self._flagged or not self._is_loaded:
             return self._flagged
         if self.session_key is None:
@@ -114,6 +121,9 @@ class SessionStore(SessionBase):
     def load(self) -> dict[str, Any]:
         """What the store has; an id it does not know is forgotten."""
         self._inner = self._open(self.session_key)
+        if self._inner.renamed:  # adopted from Django's own engine: the cookie has to bring the new id
+            self._session_key = self._inner.token
+            self._flagged = True
         if self._inner.is_new and not self._inner.degraded:
             self._session_key = None
         return dict(self._inner)
@@ -208,7 +218,12 @@ class SessionStore(SessionBase):
 
     def _open(self, key: str | None) -> _Kept:
         manager = sessions()
-        return _Kept(manager, None if key is None else f"{manager.cookie.name}={key}")
+        if key is None:
+            return _Kept(manager, None)
+        header = f"{manager.cookie.name}={key}"
+        if manager.adoption is not None:
+            header += f"; {manager.adoption.reader.cookie.name}={key}"
+        return _Kept(manager, header)
 
     def _find(self, key: str) -> str | None:
         token = Token.parse(key)
@@ -217,12 +232,16 @@ class SessionStore(SessionBase):
 
 
 class OutageMiddleware:
-    """Answers 503 with Retry-After, rather than 500, where the store was out. Put it above SessionMiddleware."""
+    """Answers 503 with Retry-After, rather than 500, where the store was out. Put it above SessionMiddleware.
+
+    It also sets ``request.META["zdsession.draining"]``.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request.META[DRAINING_KEY] = bool(sessions().draining)
         response = self._get_response(request)
         outage = getattr(getattr(request, "session", None), "outage", None)
         if outage is None or response.status_code != 500:

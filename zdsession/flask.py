@@ -20,6 +20,7 @@ from werkzeug.datastructures import Headers
 
 from zdsession.body import SavingBody
 from zdsession.codec import AppType
+from zdsession.drain import DRAINING_KEY
 from zdsession.errors import StoreUnavailableError
 from zdsession.headers import refusal, with_session
 from zdsession.manager import SessionManager
@@ -112,6 +113,7 @@ class ZDSession(SessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> FlaskSession:
         """The session of a request; the store is not asked before it is touched."""
+        request.environ[DRAINING_KEY] = bool(self.sessions.draining)
         return FlaskSession(self.sessions, request.environ.get("HTTP_COOKIE"), app.permanent_session_lifetime)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
@@ -129,7 +131,7 @@ class ZDSession(SessionInterface):
         finally:
             session.headers_sent = True
         if session.touched:
-            response.headers = Headers(with_session(response.headers, touched=True, cookie=session.set_cookie()))
+            response.headers = Headers(with_session(response.headers, touched=True, cookies=session.cookies()))
         if streamed:
             body: Iterable[Any] = response.response
             response.response = SavingBody(body, session.save, session.finish)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 log = logging.getLogger("zdsession")
 
 Header = tuple[str, str]
 
 
-def with_session(headers: Iterable[Header], *, touched: bool, cookie: str | None) -> list[Header]:
+def with_session(headers: Iterable[Header], *, touched: bool, cookies: Sequence[str] = ()) -> list[Header]:
     """``headers`` and what the session adds.
 
     A touched session adds ``Vary: Cookie``, and ``Cache-Control: private, no-cache`` unless the app says something of
@@ -19,12 +19,12 @@ def with_session(headers: Iterable[Header], *, touched: bool, cookie: str | None
     result = list(headers)
     if touched:
         result = _with_vary(result)
-    if cookie is not None:
+    if cookies:
         kept = [value for name, value in result if name.lower() == "cache-control"]
         if any("public" in value or "s-maxage" in value for value in kept):
             log.warning("Cache-Control %r became no-store: the response sets the session cookie", ", ".join(kept))
         result = [header for header in result if header[0].lower() != "cache-control"]
-        result += [("Cache-Control", "no-store"), ("Set-Cookie", cookie)]
+        result += [("Cache-Control", "no-store"), *(("Set-Cookie", cookie) for cookie in cookies)]
     elif touched and not any(name.lower() == "cache-control" for name, _ in result):
         result.append(("Cache-Control", "private, no-cache"))
     return result

@@ -14,6 +14,7 @@ from zdsession.token import Token
 from zdsession.values import Edits, Values
 
 if TYPE_CHECKING:
+    from zdsession.adoption.adopt import Adoption
     from zdsession.manager import SessionManager
 
 
@@ -23,12 +24,13 @@ class Lifecycle:
     Args:
         manager: the configuration.
         tokens: ids the request came with.
+        header: its Cookie header, for the cookie of an old system whose sessions are adopted.
 
     Raises:
         StoreUnavailableError: the store is out.
     """
 
-    def __init__(self, manager: SessionManager, tokens: list[Token]) -> None:
+    def __init__(self, manager: SessionManager, tokens: list[Token], header: str | None = None) -> None:
         self._manager = manager
         #: The session is over for the browser: its cookie is to be removed, unless a new one is set.
         self.ended = False
@@ -43,15 +45,24 @@ class Lifecycle:
         self.by_previous: bool
         #: The store has no such record any more: the last save wrote nothing.
         self.gone = False
+        #: Set-Cookie values that remove the cookies of an old system.
+        self.replaced_cookies: list[str] = []
+        self._header = header
         self._doomed: list[str] = []
         self._next: Token
         self._rotation: Rotation | None
+        self._expiry_due = False
         hit = find(manager.store, tokens, manager.clock()) if tokens else None
+        adopted = None
+        if hit is None and manager.adoption is not None:
+            hit = adopted = self._adopt(manager.adoption)
         if hit is None or hit.standing is Standing.SUPERSEDED:
             self._start_anew()
             self.superseded = hit is not None
         else:
             self._resume(hit)
+        if adopted is not None and adopted.standing is Standing.CURRENT:
+            self.cookie_due = self._expiry_due = True
 
     @property
     def is_new(self) -> bool:
@@ -90,6 +101,7 @@ class Lifecycle:
             StoreUnavailableError: the store is out; the session may live on.
         """
         if self.record is not None:
+            self._end_adopted()
             self._manager.store.destroy(self.record_id)
             emit("invalidated", self.record_id)
             self.ended = True
@@ -109,6 +121,8 @@ class Lifecycle:
         Raises:
             StoreUnavailableError: the store is out; the session may live on.
         """
+        if self._doomed:
+            self._end_adopted()
         while self._doomed:
             self._manager.store.destroy(self._doomed[-1])
             emit("invalidated", self._doomed.pop())
@@ -147,6 +161,16 @@ class Lifecycle:
         if self._touch_due(self.record, now, idle_ms):
             return self._touch(self.record, now, expires)
         return False
+
+    def _adopt(self, adoption: Adoption) -> Hit | None:
+        adopted = adoption.adopt(self._manager, self._header)
+        self.replaced_cookies += adopted.cookies
+        return adopted.hit
+
+    def _end_adopted(self) -> None:
+        """Have the old system's session, which came along with ours, end with it."""
+        if self._manager.adoption is not None:
+            self.replaced_cookies = list(self._manager.adoption.end(self._manager, self._header))
 
     def _start_anew(self) -> None:
         self.superseded = self.by_previous = False
@@ -189,11 +213,12 @@ class Lifecycle:
 
     def _update(self, base: Record, edits: Edits, change: Change) -> bool:
         saved = self._manager.store.save(self.record_id, base, change)
-        self._rotation = None
+        self._rotation, self._expiry_due = None, False
         self.values.saved(edits)
         if saved.record is None:
             self.gone = True
-            emit("gone", self.record_id, dropped=sorted(edits.put))
+            event = "expired" if self._manager.clock() >= base.expires else "gone"
+            emit(event, self.record_id, dropped=sorted(edits.put))
             return False
         self.record = saved.record
         if saved.conflicts:
@@ -207,6 +232,8 @@ class Lifecycle:
         return True
 
     def _touch_due(self, record: Record, now: int, idle_ms: int) -> bool:
+        if self._expiry_due and idle_ms != self._manager.idle_ms:
+            return True  # it was adopted with the manager's limit, and the integration has another
         return now - record.seen >= self._manager.options.touch_fraction * idle_ms
 
     def _touch(self, record: Record, now: int, expires: int) -> bool:
@@ -215,5 +242,6 @@ class Lifecycle:
         except StoreUnavailableError as error:
             emit("touch_failed", self.record_id, error=error)  # the page is fine without; the next one tries
             return False
+        self._expiry_due = False
         self.record = replace(record, seen=now, expires=expires)
         return True

@@ -45,7 +45,7 @@ def find(store: Store, tokens: Sequence[Token], now: int) -> Hit | None:
         if record is None:
             emit("unknown_id", record_id)
             continue
-        standing = _standing(token, record, now)
+        standing = standing_of(token, record, now)
         if standing is None:
             emit("wrong_secret", record_id)
         elif standing is Standing.SUPERSEDED:
@@ -55,7 +55,8 @@ def find(store: Store, tokens: Sequence[Token], now: int) -> Hit | None:
     return superseded
 
 
-def _standing(token: Token, record: Record, now: int) -> Standing | None:
+def standing_of(token: Token, record: Record, now: int) -> Standing | None:
+    """What an id is to the record its selector found; None if it has no right to it."""
     if token.matches(record.secret):
         return Standing.CURRENT
     if record.previous and now < record.previous_until and token.matches(record.previous):

@@ -7,6 +7,7 @@ from typing import Any
 from zdsession.circuit import Circuit, GuardedStore
 from zdsession.codec import Codec
 from zdsession.cookie import Cookie
+from zdsession.drain import Draining
 from zdsession.events import emit
 from zdsession.options import Options, milliseconds
 from zdsession.record import Found
@@ -36,6 +37,9 @@ class SessionManager:
         self.sealer = Sealer(o.keyring, compress_above=o.compress_above, max_value_bytes=o.max_value_bytes)
         self.circuit = Circuit(failures=o.circuit_failures, cooldown=o.circuit_cooldown)
         self.store = GuardedStore(open_store(store) if isinstance(store, str) else store, self.circuit)
+        self.adoption = o.adopt
+        #: Set by whoever drains this node; ``environ["zdsession.draining"]`` shows it to the app.
+        self.draining = Draining()
         self.clock = o.clock
         self.idle_ms = milliseconds(o.idle_timeout)
         self.absolute_ms = milliseconds(o.absolute_timeout)

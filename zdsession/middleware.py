@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from zdsession.body import SavingBody, close_body
+from zdsession.drain import DRAINING_KEY
 from zdsession.errors import StoreUnavailableError
 from zdsession.headers import Header
 from zdsession.manager import SessionManager
@@ -43,6 +44,7 @@ class SessionMiddleware:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         session = self.sessions.open(environ.get("HTTP_COOKIE"))
         environ[ENVIRON_KEY] = session
+        environ[DRAINING_KEY] = bool(self.sessions.draining)
         response = _Response(session, start_response)
         try:
             body = self.app(environ, response.start)

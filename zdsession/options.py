@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from zdsession.clock import now_ms
 from zdsession.codec import AppType
 from zdsession.cookie import MAX_AGE
 from zdsession.errors import ConfigurationError
 from zdsession.sealing import Keyring
+
+if TYPE_CHECKING:
+    from zdsession.adoption.adopt import Adoption
 
 #: A length of time: seconds, or a timedelta.
 Duration = float | timedelta
@@ -56,6 +59,8 @@ class Options:
     circuit_failures: int = 3
     #: Seconds after which one request may try the store again.
     circuit_cooldown: float = 1.0
+    #: Takes over the sessions of the system that was there before; see :mod:`zdsession.adoption`.
+    adopt: Adoption | None = None
     #: Milliseconds since the epoch.
     clock: Callable[[], int] = now_ms
 

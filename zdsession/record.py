@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+#: A user has at most so many UTF-8 bytes.
+MAX_USER_BYTES = 255
 _HASH_BYTES = 32
 _YEAR_9999 = 253_370_764_800_000
 

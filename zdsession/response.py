@@ -31,7 +31,7 @@ class SessionResponse:
             return self.refuse(session.outage)  # the framework made a page of its own of the error we raised
         session.headers_sent = True
         if session.touched:
-            return status, with_session(headers, touched=True, cookie=session.set_cookie())
+            return status, with_session(headers, touched=True, cookies=session.cookies())
         return status, list(headers)
 
     def refuse(self, error: StoreUnavailableError) -> tuple[str, list[Header]]:

@@ -15,14 +15,13 @@ from zdsession.errors import DegradedWriteError, HeadersSentError, StoreUnavaila
 from zdsession.events import emit
 from zdsession.lifecycle import Lifecycle
 from zdsession.options import Duration, milliseconds
-from zdsession.values import MAX_KEY_BYTES
+from zdsession.record import MAX_USER_BYTES
+from zdsession.values import HIDDEN, check_key
 
 if TYPE_CHECKING:
     from zdsession.manager import SessionManager
 
-_HIDDEN = "\0"
-_FLASH = _HIDDEN + "flash:"
-MAX_USER_BYTES = 255
+_FLASH = HIDDEN + "flash:"
 
 
 class Session(MutableMapping[str, Any]):
@@ -62,14 +61,14 @@ class Session(MutableMapping[str, Any]):
         return self._reading().values.get(key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        _check_key(key)
+        check_key(key)
         self._set(key, value)
 
     def __delitem__(self, key: str) -> None:
         self._changing().values.delete(key)
 
     def __iter__(self) -> Iterator[str]:
-        return (key for key in self._reading().values if not key.startswith(_HIDDEN))
+        return (key for key in self._reading().values if not key.startswith(HIDDEN))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -181,7 +180,10 @@ class Session(MutableMapping[str, Any]):
         values = self._reading().values
         taken: list[tuple[str, Any]] = []
         for key in sorted(key for key in values if key.startswith(_FLASH)):
-            kept, value = values.get(key)
+            flashed = values.get(key)
+            if not isinstance(flashed, list) or len(flashed) != 2 or not isinstance(flashed[0], str):
+                continue  # none of ours: damaged, planted, or of a later version, which may still want it
+            kept, value = flashed
             if category is None or category == kept:
                 taken.append((kept, value))
                 del self[key]
@@ -226,6 +228,12 @@ class Session(MutableMapping[str, Any]):
         left = max(0, life.record.expires - self.manager.clock())
         return self.manager.cookie.set(life.token, -(-left // 1000) if self.persistent else None)
 
+    def cookies(self) -> list[str]:
+        """All Set-Cookie values this response needs, after :meth:`save`: also those that end an adopted session's."""
+        own = self.set_cookie()
+        replaced = [] if self._life is None else self._life.replaced_cookies
+        return [*replaced, *([] if own is None else [own])]
+
     def _set(self, key: str, value: Any) -> None:
         life = self._changing()
         if life.is_new and not life.superseded:
@@ -253,8 +261,9 @@ class Session(MutableMapping[str, Any]):
         self.touched = True
 
     def _load(self) -> Lifecycle:
+        adoptable = None if self.headers_sent else self._header  # an adopted session has to send a cookie
         try:
-            self._life = Lifecycle(self.manager, self.manager.cookie.tokens(self._header))
+            self._life = Lifecycle(self.manager, self.manager.cookie.tokens(self._header), adoptable)
         except StoreUnavailableError as error:
             self._failed(error)
             if self.manager.options.on_outage == "fail":
@@ -270,17 +279,6 @@ class Session(MutableMapping[str, Any]):
     def _failed(self, error: StoreUnavailableError) -> None:
         self.outage = error
         emit("store_error", "", error=error)
-
-
-def _check_key(key: object) -> None:
-    if not isinstance(key, str):
-        raise TypeError(f"session keys are str, not {type(key).__name__}")
-    try:
-        size = len(key.encode())
-    except UnicodeEncodeError:
-        raise ValueError(f"the session key {key!r:.40} holds a lone surrogate, which is not text") from None
-    if not 0 < size <= MAX_KEY_BYTES or key.startswith(_HIDDEN):
-        raise ValueError(f"the session key {key!r:.40} must have 1 to {MAX_KEY_BYTES} bytes and not begin with NUL")
 
 
 def _when(milliseconds_: int) -> datetime:

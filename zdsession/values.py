@@ -21,6 +21,20 @@ log = logging.getLogger("zdsession")
 
 #: A top-level key may have this many bytes, encoded.
 MAX_KEY_BYTES = 512
+#: Begins keys of our own, which the app does not see.
+HIDDEN = "\0"
+
+
+def check_key(key: object) -> None:
+    """Raises TypeError or ValueError for what cannot be a top-level key of the app's."""
+    if not isinstance(key, str):
+        raise TypeError(f"session keys are str, not {type(key).__name__}")
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        raise ValueError(f"the session key {key!r:.40} holds a lone surrogate, which is not text") from None
+    if not 0 < size <= MAX_KEY_BYTES or key.startswith(HIDDEN):
+        raise ValueError(f"the session key {key!r:.40} must have 1 to {MAX_KEY_BYTES} bytes and not begin with NUL")
 
 
 @dataclass(frozen=True, slots=True)

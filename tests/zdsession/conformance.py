@@ -17,6 +17,7 @@ import pytest
 from tests.zdsession.helpers import Clock
 from zdsession.record import Binding, Change, Outcome, Record, Rotation
 from zdsession.stores import Store
+from zdsession.stores.base import UNKNOWN_VERSION
 
 A, B, C = (digit * 64 for digit in "abc")
 OLD, NEW, NEWER = b"o" * 32, b"n" * 32, b"m" * 32
@@ -106,6 +107,14 @@ class StoreContract:
         second = store.save(A, first.record, a_change(clock, put={"b": b"2"}))
         assert second.conflicts == 0
         assert _loaded(store).values == {"a": b"1", "b": b"2"}
+
+    def test_a_base_that_is_none_is_not_trusted(self, store: Store, clock: Clock) -> None:
+        """What another store had: only what this one has counts."""
+        store.create(A, a_record(clock, mine=b"1"))
+        foreign = replace(_loaded(store), version=UNKNOWN_VERSION, values={"theirs": b"2"})
+        assert store.save(A, foreign, a_change(clock, put={"new": b"3"})).outcome is Outcome.SAVED
+        assert _loaded(store).values == {"mine": b"1", "new": b"3"}
+        assert store.save(B, foreign, a_change(clock)).outcome is Outcome.GONE
 
     def test_save_sent_again_is_the_same(self, store: Store, clock: Clock) -> None:
         store.create(A, a_record(clock))

@@ -41,7 +41,9 @@ from django.test import Client, override_settings  # noqa: E402
 from django.urls import path  # noqa: E402
 from django.utils.safestring import SafeString, mark_safe  # noqa: E402
 
+from tests.zdsession.adoption.test_adopt import DictReader  # noqa: E402
 from tests.zdsession.helpers import Clock, Spy  # noqa: E402
+from zdsession.adoption import Adoption  # noqa: E402
 from zdsession.django import SessionStore, sessions  # noqa: E402
 from zdsession.errors import NotStorableError  # noqa: E402
 from zdsession.stores.memory import MemoryStore  # noqa: E402
@@ -81,6 +83,10 @@ def visit(client: Client, view: View) -> HttpResponse:
     response: Any = client.get("/")
     assert isinstance(response, HttpResponse)
     return response
+
+
+def text(client: Client, view: View) -> str:
+    return visit(client, view).content.decode()
 
 
 def saved(**values: Any) -> SessionStore:
@@ -369,3 +375,88 @@ def test_what_django_says_is_not_said_twice() -> None:
         pytest.raises(ImproperlyConfigured, match="cookie_name"),
     ):
         sessions()
+
+
+# the rest of Django's SessionTestsMixin
+
+
+@pytest.mark.parametrize("key", ["", "1234567", None])
+def test_a_key_that_can_be_none_is_forgotten(spy: Spy, key: str | None) -> None:
+    assert SessionStore(key).session_key is None
+    assert SessionStore("1" * 32).session_key == "1" * 32
+
+
+def test_the_key_is_read_only(store: SessionStore) -> None:
+    with pytest.raises(AttributeError):
+        store.session_key = "x" * 64  # type: ignore[misc]
+
+
+def test_saving_does_not_clear_the_data(store: SessionStore) -> None:
+    store["a"] = 1
+    store.save()
+    assert store["a"] == 1
+    store.save()
+    assert dict(SessionStore(store.session_key).items()) == {"a": 1}
+
+
+def test_loading_does_not_create_a_record(spy: Spy) -> None:
+    unknown = SessionStore("A" * 64)
+    unknown.load()
+    assert unknown.session_key is None
+    assert set(spy.taken()) == {"load"}
+
+
+def test_cycling_an_id_before_anything_is_read(spy: Spy) -> None:
+    before = saved(a=1)
+    old = before.session_key
+    before.cycle_key()
+    assert before.session_key != old
+    assert before["a"] == 1
+    assert "a" not in SessionStore(old)
+
+
+def test_an_expiry_in_the_past_ends_it(store: SessionStore) -> None:
+    store["a"] = 1
+    store.set_expiry(-3600)
+    store.save()
+    assert "a" not in SessionStore(store.session_key)
+
+
+def test_deleting_by_key_and_by_default(spy: Spy) -> None:
+    one, two = saved(a=1), saved(a=1)
+    one.delete(two.session_key)
+    one.delete()
+    assert "a" not in SessionStore(one.session_key)
+    assert "a" not in SessionStore(two.session_key)
+    one.delete("no such key")
+
+
+# adoption, and draining
+
+
+def test_a_session_of_djangos_own_engine_is_adopted(spy: Spy, clock: Clock) -> None:
+    client = Client()
+    reader = DictReader(x={"n": 7, "_auth_user_id": "42"})
+    key = "k" * 32
+    reader.sessions[key] = reader.sessions.pop("x")
+    adoption = Adoption(reader, secret=b"s" * 32, user=lambda values: values["_auth_user_id"])
+    with override_settings(ZDSESSION_OPTIONS={"adopt": adoption, "clock": clock}):
+        client.cookies["sessionid"] = key
+        assert text(client, lambda request: request.session["n"]) == "7"
+        new = client.cookies["sessionid"].value
+        assert new != key, "Django's cookie of the same name brings the new id"
+        assert text(client, lambda request: request.session["n"]) == "7"
+        assert len(sessions().sessions_of("42")) == 1
+        text(client, lambda request: request.session.flush())
+        client.cookies["sessionid"] = key
+        assert text(client, lambda request: request.session.get("n")) == "None"
+
+
+def test_draining_is_shown(spy: Spy) -> None:
+    def show(request: HttpRequest) -> object:
+        return request.META["zdsession.draining"]
+
+    client = Client()
+    assert text(client, show) == "False"
+    sessions().draining.begin()
+    assert text(client, show) == "True"

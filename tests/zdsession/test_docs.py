@@ -23,6 +23,7 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 @pytest.mark.parametrize("code", EXAMPLES, ids=lambda code: code.strip().splitlines()[-1].strip()[:40])
 def test_examples_run(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESSION_KEY", base64.b64encode(os.urandom(32)).decode())
+    monkeypatch.setenv("ADOPTION_SECRET", "x" * 32)
     exec(compile(code, "docs/sessions.md", "exec"), {"__name__": "docs"})
 
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from hashlib import sha256
 from typing import Protocol, runtime_checkable
 
 from zdsession.record import Change, Found, Record, Saved
+
+#: Records that are about a store, not in it: of a mirrored one, and of the janitor. ``scan`` does not name them.
+MEMBERSHIP_ID = sha256(b"zdsession mirrored membership").hexdigest()
+OFFICE_ID = sha256(b"zdsession janitor").hexdigest()
+RESERVED_IDS = frozenset((MEMBERSHIP_ID, OFFICE_ID))
+#: The version of a base that was not read from the store it is given to.
+UNKNOWN_VERSION = -1
 
 
 @runtime_checkable
@@ -36,7 +45,8 @@ class Store(Protocol):
     def save(self, record_id: str, base: Record, change: Change) -> Saved:
         """Merge ``change`` into what is stored *now*, atomically, as :func:`zdsession.record.merge` says.
 
-        ``base`` is the record as last loaded or saved by this writer, a hint that saves a read. A record that is
+        ``base`` is the record as last loaded or saved by this writer, a hint that saves a read; with
+        ``UNKNOWN_VERSION`` it is none, and the save costs that read. A record that is
         gone stays gone: the outcome says so, nothing is written, and no error is raised.
 
         One request, two more for each conflict, one more when a user is bound (see ``create``).
@@ -62,3 +72,36 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Close connections. The store may be used again, and opens new ones."""
+
+
+@runtime_checkable
+class Scannable(Protocol):
+    """A store that can name all its records: optional, for copying and for bringing a mirrored store back."""
+
+    def scan(self, cursor: str = "", limit: int = 500) -> tuple[list[str], str]:
+        """About ``limit`` ids of stored records from ``cursor`` on, and the cursor to go on from; "" at the end.
+
+        A page may be empty before the end. A record that is there during all of a scan is named at least once, one
+        that comes or goes may or may not be; expired ones may be; ``RESERVED_IDS`` are not.
+
+        Raises:
+            StoreUnavailableError: as everywhere.
+        """
+
+
+@runtime_checkable
+class Forgetful(Protocol):
+    """A store that may come back from a restart or a failover without something it has acknowledged."""
+
+    def life(self) -> str:
+        """The same text as before, unless the server may have forgotten something since. One request."""
+
+
+def every_id(store: Scannable) -> Iterator[str]:
+    """All ids of a store, page by page."""
+    cursor = ""
+    while True:
+        ids, cursor = store.scan(cursor)
+        yield from ids
+        if not cursor:
+            return

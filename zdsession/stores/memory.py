@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from zdsession.clock import now_ms
 from zdsession.record import Change, Found, Outcome, Record, Saved, is_live, merge
+from zdsession.stores.base import RESERVED_IDS
 
 
 class MemoryStore:
@@ -73,6 +74,11 @@ class MemoryStore:
             for record_id in dead:
                 del self._records[record_id]
         return len(dead)
+
+    def scan(self, cursor: str = "", limit: int = 500) -> tuple[list[str], str]:
+        with self._lock:
+            ids = sorted(record_id for record_id in self._records if record_id > cursor)[:limit]
+        return [one for one in ids if one not in RESERVED_IDS], ids[-1] if len(ids) == limit else ""
 
     def close(self) -> None:
         """Nothing to close; the records stay."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zdsession.record import Change, Record, is_sound
@@ -29,22 +29,30 @@ def to_fields(record: Record) -> list[Any]:
     return _flat(fields)
 
 
-def from_fields(fields: Mapping[bytes, bytes]) -> Record | None:
-    """The record, or None when something is missing or is not what we write."""
+def from_fields(flat: Sequence[bytes]) -> Record | None:
+    """The record of field, value, field, value …, or None when something is missing or is not what we write."""
+    named: dict[bytes, bytes] = {}
+    values: dict[str, bytes] = {}
+    parts = iter(flat)
     try:
-        user = fields.get(b"u")
+        for name, value in zip(parts, parts, strict=True):
+            if name[:1] == b"=":
+                values[name[1:].decode()] = value
+            else:
+                named[name] = value
+        user = named.get(b"u")
         record = Record(
-            secret=fields[b"h"],
-            created=int(fields[b"c"]),
-            seen=int(fields[b"s"]),
-            renewed=int(fields[b"r"]),
-            expires=int(fields[b"e"]),
-            deadline=int(fields[b"d"]),
-            previous=fields.get(b"p", b""),
-            previous_until=int(fields.get(b"g", 0)),
-            previous_blank=fields.get(b"b") == b"1",
-            user=None if user is None else user.decode(),
-            values={name[1:].decode(): value for name, value in fields.items() if name[:1] == b"="},
+            named[b"h"],
+            int(named[b"c"]),
+            int(named[b"s"]),
+            int(named[b"r"]),
+            int(named[b"e"]),
+            int(named[b"d"]),
+            named.get(b"p", b""),
+            int(named.get(b"g", 0)),
+            named.get(b"b") == b"1",
+            None if user is None else user.decode(),
+            values,
         )
     except (KeyError, ValueError):
         return None

@@ -17,13 +17,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.schema import CreateIndex, CreateTable
 
 from zdsession.clock import now_ms
 from zdsession.errors import StoreUnavailableError
+from zdsession.janitor import Janitor
 from zdsession.record import Change, Found, Outcome, Record, Saved, is_live, merge
+from zdsession.stores.base import RESERVED_IDS, UNKNOWN_VERSION
+from zdsession.stores.sql_schema import complete, create_statements, missing
 from zdsession.stores.sql_server import SqlServer
-from zdsession.stores.sql_table import from_row, record_columns, sessions_table, to_row
+from zdsession.stores.sql_table import from_packed, from_row, packed_select, record_columns, sessions_table, to_row
 
 log = logging.getLogger("zdsession.store")
 
@@ -42,6 +44,7 @@ class SqlStore:
         connections: most connections of one process.
         auto_schema: create the table when it turns out to be missing. Turn it off where the app's account may
             not; :meth:`create_schema` does it then, under an account that may.
+        janitor: remove expired rows from a thread, on one node at a time (:mod:`zdsession.janitor`).
         clock: gives milliseconds since the epoch.
     """
 
@@ -53,12 +56,18 @@ class SqlStore:
         table: str = "zdsession",
         connections: int = 20,
         auto_schema: bool = True,
+        janitor: bool = True,
         clock: Callable[[], int] = now_ms,
     ) -> None:
         self._table = sessions_table(table)
         self._clock = clock
-        repair = self._create_in if auto_schema else None
-        self._server = SqlServer(make_url(url), budget=budget, connections=connections, repair=repair)
+        repair = self._complete if auto_schema else None
+        self._janitor = Janitor(self, clock=clock) if janitor else None
+        begun = None if self._janitor is None else self._janitor.start
+        place = make_url(url)
+        self._server = SqlServer(place, budget=budget, connections=connections, repair=repair, begun=begun)
+        self._packed = packed_select(self._table) if place.drivername.endswith("pymysql") else None
+        self._swept_to = 0
         columns = self._table.c
         live = sa.and_(columns.id == sa.bindparam("wanted"), columns.expires > sa.bindparam("now"))
         self._load = sa.select(*record_columns(self._table)).where(columns.id == sa.bindparam("wanted"))
@@ -66,7 +75,9 @@ class SqlStore:
         self._swap = sa.update(self._table).where(live, columns.version == sa.bindparam("was"))
         self._touch = sa.update(self._table).where(live)
         self._delete = sa.delete(self._table).where(columns.id == sa.bindparam("wanted"))
+        self._delete_dead = self._delete.where(columns.expires <= sa.bindparam("now"))
         self._delete_many = sa.delete(self._table).where(columns.id.in_(sa.bindparam("ids", expanding=True)))
+        self._delete_dead_many = self._delete_many.where(columns.expires <= sa.bindparam("now"))
 
     def load(self, record_id: str) -> Record | None:
         return self._read(record_id, self._server.deadline())
@@ -81,14 +92,14 @@ class SqlStore:
                 taken = self._read(record_id, deadline)
                 if taken is not None:
                     return taken.secret == record.secret  # ours: the first answer was lost
-                self._execute(self._delete, {"wanted": _id(record_id)}, deadline)
+                self._execute(self._delete_dead, {"wanted": _id(record_id), "now": self._clock()}, deadline)
             else:
                 return True
         return False
 
     def save(self, record_id: str, base: Record, change: Change) -> Saved:
         deadline = self._server.deadline()
-        known: Record | None = base
+        known = self._read(record_id, deadline) if base.version == UNKNOWN_VERSION else base
         conflicts = 0
         while known is not None:
             merged, outcome = merge(known, change)
@@ -132,39 +143,70 @@ class SqlStore:
         return revoked
 
     def sweep(self, limit: int = 1000) -> int:
+        """See :class:`~zdsession.stores.base.Store`. Rows in the order they expired, each batch after the last one.
+
+        That matters: the server keeps what it deleted in the index until it purges it, and would step over all of it
+        again from the beginning.
+        """
         c = self._table.c
-        long_ago = self._clock() - SWEEP_MARGIN_MS
-        return self._remove(self._ids(sa.select(c.id).where(c.expires <= long_ago).order_by(c.expires).limit(limit)))
+        cutoff = self._clock() - SWEEP_MARGIN_MS
+        expired = c.expires.between(self._swept_to, cutoff)
+        query = sa.select(c.id, c.expires).where(expired).order_by(c.expires).limit(limit)
+        rows = self._fetch(query, self._server.deadline())
+        ids = sorted(row.id for row in rows)
+        removed = (
+            self._execute(self._delete_dead_many, {"ids": ids, "now": cutoff}, self._server.deadline()) if ids else 0
+        )
+        self._swept_to = rows[-1].expires if rows and len(rows) == limit else 0
+        return removed
+
+    def scan(self, cursor: str = "", limit: int = 500) -> tuple[list[str], str]:
+        c = self._table.c
+        ids = [one.hex() for one in self._ids(sa.select(c.id).where(c.id > _id(cursor)).order_by(c.id).limit(limit))]
+        return [one for one in ids if one not in RESERVED_IDS], ids[-1] if len(ids) == limit else ""
 
     def create_schema(self) -> None:
-        """Create the table and its indexes where they are missing. Safe to run twice, and by two at once.
+        """Create or complete the table and its indexes. Safe to run twice, by two at once, and while in use.
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError: the account may not, or the server cannot be reached.
         """
-        self._create_in(self._server.engine)
+        complete(self._server.engine, self._table)
+
+    def missing_schema(self) -> list[str]:
+        """The statements that :meth:`create_schema` would run now.
+
+        Raises:
+            StoreUnavailableError: the server cannot be reached.
+        """
+        return self._server.run(lambda connection: missing(connection, self._table), self._server.deadline())
+
+    def schema_sql(self) -> list[str]:
+        """The statements that make the table where there is none. Asks nobody."""
+        return create_statements(self._table, self._server.engine.dialect)
 
     def close(self) -> None:
+        if self._janitor is not None:
+            self._janitor.stop()
         self._server.close()
 
-    def _create_in(self, engine: sa.Engine) -> None:
-        with engine.connect() as connection:
-            connection.execute(CreateTable(self._table, if_not_exists=True))
-            there = {index["name"] for index in sa.inspect(connection).get_indexes(self._table.name)}
-            for index in self._table.indexes:
-                if index.name not in there:
-                    try:
-                        connection.execute(CreateIndex(index))
-                    except sa.exc.DBAPIError as error:
-                        if "exists" not in str(error.orig) and "Duplicate key name" not in str(error.orig):
-                            raise
-        log.info("table %s is there", self._table.name)
+    def _complete(self, engine: sa.Engine) -> None:
+        complete(engine, self._table)
 
     def _read(self, record_id: str, deadline: float) -> Record | None:
-        rows = self._fetch(self._load, deadline, {"wanted": _id(record_id)})
-        if not rows:
-            return None
-        record = from_row(rows[0])
+        wanted, packed = _id(record_id), None
+        if self._packed is not None:
+            row = self._server.read(self._packed, (wanted,), deadline)
+            if row is None:
+                return None
+            packed = row[0]
+        if packed is not None:
+            record = from_packed(packed)
+        else:
+            rows = self._fetch(self._load, deadline, {"wanted": wanted})
+            if not rows:
+                return None
+            record = from_row(rows[0])
         if record is None:
             log.warning("record %.12s cannot be read: taken as absent", record_id)
             return None

@@ -73,15 +73,25 @@ class SqlServer:
         budget: seconds for one store operation, all tries together.
         connections: most connections of one process.
         repair: called when the table is missing, before the next try; None raises instead.
+        begun: called when a process opens its first connection.
     """
 
     def __init__(
-        self, url: URL, *, budget: float, connections: int, repair: Callable[[sa.Engine], None] | None
+        self,
+        url: URL,
+        *,
+        budget: float,
+        connections: int,
+        repair: Callable[[sa.Engine], None] | None,
+        begun: Callable[[], None] | None = None,
     ) -> None:
         self._url = url
+        self._pymysql = url.drivername.endswith("pymysql")
+        self._driver_error: type[Exception] = DBAPIError  # the driver's own, once an engine has loaded it
         self._budget = budget
         self._connections = connections
         self._repair = repair
+        self._begun = begun
         self._engines: dict[int, sa.Engine] = {}
         self._attempt = threading.local()
         self._left_at = float("-inf")
@@ -93,6 +103,8 @@ class SqlServer:
         engine = self._engines.get(pid)
         if engine is None:
             engine = self._engines.setdefault(pid, self._new_engine())
+            if self._begun is not None:
+                self._begun()
         return engine
 
     def deadline(self) -> float:
@@ -106,11 +118,32 @@ class SqlServer:
             StoreUnavailableError: the deadline passed, or the trouble is none of those.
             IntegrityError: as the driver raised it.
         """
+        return self._run(self._connection, work, deadline)
+
+    def read(self, statement: str, parameters: tuple[Any, ...], deadline: float) -> Any:
+        """The first row, or None, of a SELECT in the driver's own terms: what a page waits for most often.
+
+        SQLAlchemy's own part of it takes as long as the server's. Tried again as in :meth:`run`.
+        """
+
+        def work(connection: Any) -> Any:
+            cursor = connection.dbapi_connection.cursor()
+            try:
+                cursor.execute(statement, parameters)
+                return cursor.fetchone()
+            except self._driver_error as error:
+                raise DBAPIError(statement, None, error) from error
+            finally:
+                cursor.close()
+
+        return self._run(self._raw_connection, work, deadline)
+
+    def _run(self, connect: Callable[[float], Any], work: Callable[[Any], T], deadline: float) -> T:
         pause = 0.005
         while True:
             connection = None
             try:
-                connection = self._connection(deadline)
+                connection = connect(deadline)
                 return work(connection)
             except IntegrityError:
                 raise
@@ -131,9 +164,11 @@ class SqlServer:
 
     def close(self) -> None:
         """Close idle connections of this process."""
-        self.engine.dispose()
+        engine = self._engines.pop(os.getpid(), None)
+        if engine is not None:
+            engine.dispose()
 
-    def _leave(self, connection: sa.Connection | None) -> None:
+    def _leave(self, connection: Any) -> None:
         """Give up a connection, and the idle ones with it; those not more than once a second, as many may fail."""
         if connection is not None:
             connection.invalidate()
@@ -153,12 +188,23 @@ class SqlServer:
     def _connection(self, deadline: float) -> sa.Connection:
         self._attempt.deadline = deadline
         connection = self.engine.connect()
-        if self._url.drivername.endswith("pymysql"):
-            raw = connection.connection.dbapi_connection
-            # PyMySQL takes its timeouts when it connects; the budget is for this operation.
-            for name in ("_read_timeout", "_write_timeout"):
-                setattr(raw, name, self._left())
+        self._limit(connection.connection.dbapi_connection)
         return connection
+
+    def _raw_connection(self, deadline: float) -> sa.PoolProxiedConnection:
+        self._attempt.deadline = deadline
+        engine = self.engine
+        try:
+            connection = engine.raw_connection()
+        except self._driver_error as error:
+            raise DBAPIError("connect", None, error) from error
+        self._limit(connection.dbapi_connection)
+        return connection
+
+    def _limit(self, raw: Any) -> None:
+        """PyMySQL takes its timeouts when it connects; the budget is for this operation."""
+        if self._pymysql:
+            raw._read_timeout = raw._write_timeout = self._left()
 
     def _left(self) -> float:
         deadline: float = getattr(self._attempt, "deadline", self.deadline())
@@ -181,6 +227,7 @@ class SqlServer:
             hide_parameters=True,
             **options,
         )
+        self._driver_error = engine.dialect.dbapi.Error  # type: ignore[union-attr]
         if engine.dialect.name == "sqlite":
             sa.event.listen(engine, "connect", self._prepare_sqlite)
         else:

@@ -22,7 +22,9 @@ from zdsession import SessionManager
 from zdsession.clock import now_ms
 from zdsession.errors import StoreUnavailableError, TooLargeError
 from zdsession.record import Outcome, Record
+from zdsession.stores.base import UNKNOWN_VERSION
 from zdsession.stores.sql import SWEEP_MARGIN_MS, SqlStore
+from zdsession.stores.sql_table import from_packed
 
 ROW = sa.text("SELECT data FROM zdsession")
 
@@ -151,6 +153,45 @@ def test_a_big_session(store_url: str) -> None:
     store = SqlStore(store_url, clock=clock, budget=20)
     store.create(A, a_record(clock, big=b"x" * 1_000_000))
     assert loaded(store).values == {"big": b"x" * 1_000_000}
+    store.close()
+
+
+@pytest.mark.parametrize("store_kind", ["mysql", "mariadb"])
+def test_a_session_that_just_fits_a_packet_is_read(store_kind: str, store_url: str) -> None:
+    """The server answers NULL where all columns in one would be longer than ``max_allowed_packet``."""
+    clock = Clock()
+    store = SqlStore(store_url, clock=clock, budget=20)
+    store.create(A, a_record(clock, user="ann", k=b"1"))
+    whole = loaded(store)
+    store._packed = str(store._packed).replace("CONCAT(", "CONCAT(NULL, ")
+    assert loaded(store) == whole
+    assert store.load("b" * 64) is None
+    store.close()
+
+
+@pytest.mark.parametrize("store_kind", ["mysql", "mariadb"])
+def test_names_that_need_quotes(store_kind: str, store_url: str) -> None:
+    clock = Clock()
+    store = SqlStore(store_url, clock=clock, budget=20, table="odd `name` 100%")
+    store.create(A, a_record(clock, k=b"1"))
+    assert loaded(store).values == {"k": b"1"}
+    store.close()
+
+
+@given(st.binary() | st.lists(st.sampled_from([b"0", b"-1", b"12", b"73" * 32, b"-", b"zz", b"\x80"])).map(b" ".join))
+def test_poisoned_packed_rows(packed: bytes) -> None:
+    from_packed(packed)
+
+
+def test_a_save_without_a_known_version(store_url: str) -> None:
+    clock = Clock()
+    store = SqlStore(store_url, clock=clock, budget=20)
+    store.create(A, a_record(clock, k=b"1"))
+    strange = replace(loaded(store), version=UNKNOWN_VERSION, values={"not": b"there"})
+    saved = store.save(A, strange, a_change(clock, put={"l": b"2"}))
+    assert (saved.outcome, saved.conflicts) == (Outcome.SAVED, 0)
+    assert loaded(store).values == {"k": b"1", "l": b"2"}
+    assert store.save("b" * 64, strange, a_change(clock)).outcome is Outcome.GONE
     store.close()
 
 
