@@ -178,6 +178,41 @@ _LEARNT = [
     ("CREATE TABLE t (a INT, id INT AUTO_INCREMENT PRIMARY KEY)", "ALTER TABLE t ADD z INT FIRST"),
 ]
 
+_HASHED = "CREATE TABLE t (id INT PRIMARY KEY, a TEXT NOT NULL, b INT, UNIQUE KEY k0 (b, a), KEY k1 (b))"
+#: Changes of a table with a unique key over a whole TEXT, which only MariaDB has.
+_OF_HASHED = (
+    "ADD z INT",
+    "COMMENT = 'x'",
+    "RENAME TO u",
+    "RENAME INDEX k0 TO k2",
+    "DROP INDEX k0",
+    "DROP INDEX k1",
+    "DROP INDEX k0, ADD z INT",
+    "DROP INDEX k0, DROP INDEX k1",
+    "ALTER b SET DEFAULT 5",
+    "RENAME COLUMN b TO c",
+    "ADD INDEX k3 (b)",
+    "AUTO_INCREMENT = 7",
+    "FORCE",
+)
+
+
+@pytest.mark.parametrize("version", [None, "11.8"])
+def test_what_a_hashed_key_costs(version: str | None, make_server: MakeServer) -> None:
+    wrong = []
+    with _oracle(make_server("mariadb", version=version).url()) as oracle:
+        for action in _OF_HASHED:
+            recorded = record(f"ALTER TABLE t {action}", catalog_of(_HASHED, oracle.flavour), oracle.flavour)
+            if different := difference(*_asked(oracle, recorded)):
+                wrong.append(f"{action}: {different}")
+        without = record(
+            "ALTER TABLE t ADD UNIQUE KEY k0 (a)",
+            catalog_of("CREATE TABLE t (id INT PRIMARY KEY, a TEXT NOT NULL)", oracle.flavour),
+            oracle.flavour,
+        )
+        assert difference(*_asked(oracle, without)) == ""
+    assert not wrong, "\n".join(wrong)
+
 
 def test_what_the_tables_of_costs_learnt_from_servers(any_sql_server: Server) -> None:
     with _oracle(any_sql_server.url()) as oracle:
@@ -538,7 +573,7 @@ def _copies_answer_alike(server: Server, flavour: Flavour, examples: int, *, fix
                 estimated, cost = _asked(oracle, item)
                 if cost.refusal is None and difference(estimated, cost):
                     counts["the table of costs says otherwise"] += 1
-                    print(f"\n{generated.base}; {item.statement.sql}: {difference(estimated, cost)}")
+                    print(f"\n{'; '.join(statements)}; {item.statement.sql}: {difference(estimated, cost)}")
 
         alike()
     print(f"\n{flavour}: {dict(counts)}")

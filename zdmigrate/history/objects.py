@@ -51,10 +51,13 @@ class Default:
         text: a literal's value without quotes, or the expression's SQL (lower-cased function names).
         kind: "literal" (numbers, strings, booleans as 0/1), "now" (CURRENT_TIMESTAMP and its synonyms,
             with precision in `text`), or "expression". An explicit DEFAULT NULL is no default at all.
+        quoted: whether the literal was written as a string. Only BIT and YEAR take '0' for something else than 0, and
+            there `text` is the value that is stored once the column is known; so it is not compared.
     """
 
     text: str
     kind: Literal["literal", "now", "expression"] = "literal"
+    quoted: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -292,7 +292,7 @@ def parse_literal(cursor: Cursor, column_type: ColumnType | None = None) -> Defa
         cursor.advance()
         token = cursor.token
     if token.kind == "string":
-        return Default(cursor.string())
+        return Default(cursor.string(), quoted=True)
     if token.kind == "bits":
         cursor.advance()
         return Default(_bits_text(token, column_type))
@@ -301,7 +301,9 @@ def parse_literal(cursor: Cursor, column_type: ColumnType | None = None) -> Defa
         value = token.value
         if value is None:
             return None
-        return Default(str(int(value)) if isinstance(value, bool) else str(value))
+        if isinstance(value, bool):
+            return Default(str(int(value)))
+        return Default(str(value), quoted=isinstance(value, str))
     return None
 
 
