@@ -16,10 +16,10 @@ from tests.servers import KINDS, open_server
 _CASES = Path(__file__).parents[1] / "tests" / "cases" / "labelled.csv"
 _INTRODUCTION = """# The labelled cases, executed
 
-Each case of `tests/cases/labelled.csv`: whether old code survives, as somebody labelled it; what our rules say; what happened
-when old code's statements ran after the change (the error number is the first statement's). Made by
-`python -m scripts.labelled_cases`; `tests/proof/test_labelled.py` holds it. Where a label is wrong, [labels.md](labels.md)
-says why. `depends` may do either: its condition is somebody else's to meet.
+Each case of `tests/cases/labelled.csv`: whether old code survives, as somebody labelled it; what our rules say; what
+happened when old code's statements ran after the change (the error number is the first statement's). Made by
+`python -m scripts.labelled_cases`; `tests/proof/test_labelled.py` holds it. Where a label is wrong,
+[labels.md](labels.md) says why. `depends` may do either: its condition is somebody else's to meet.
 """
 _ORDER = ("broke", "refused", "not run", "held")
 
