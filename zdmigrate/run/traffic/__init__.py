@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from zdmigrate.errors import UsageError
 from zdmigrate.run.topology import Node, Topology
 
 
@@ -49,8 +50,16 @@ def open_traffic(topology: Topology) -> Traffic:
     Raises:
         UsageError: for a kind that is not there yet, or keys it does not know.
     """
-    from zdmigrate.errors import UsageError
+    from zdmigrate.run.traffic.command import CommandTraffic
+    from zdmigrate.run.traffic.haproxy import HAProxyTraffic
+    from zdmigrate.run.traffic.options import Options
 
-    if topology.traffic.kind == "none":
+    kind = topology.traffic.kind
+    if kind == "haproxy":
+        return HAProxyTraffic(topology)
+    if kind == "command":
+        return CommandTraffic(topology)
+    if kind == "none":
+        Options(topology, ())
         return NoTraffic()
-    raise UsageError(f"{topology.path}: [traffic] kind {topology.traffic.kind!r} is not there yet; use none")
+    raise UsageError(f"{topology.path}: [traffic] kind {kind!r} is not there yet; use haproxy, command or none")
