@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import click
 
 from zdsession.cli_copy import copy
+from zdsession.cli_fleet import drain, forget, nodes, undrain
 from zdsession.cli_schema import schema
 from zdsession.clock import now_ms
 from zdsession.errors import ConfigurationError, StoreUnavailableError
@@ -36,6 +37,8 @@ def main() -> None:
 
 main.add_command(copy)
 main.add_command(schema)
+for _command in (nodes, drain, undrain, forget):
+    main.add_command(_command)
 
 
 @main.command()

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import chain
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -34,6 +35,10 @@ MAX_DEPTH = 64
 
 _PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 _AS_IS = _PLAIN - {int}
+_PLAIN_OR_NESTED = _PLAIN | {list, dict}
+_TEXT = frozenset({str})
+#: Values on one level of nesting, above which the quick look at their types ends: a cycle may double at each level.
+_QUICK = 100_000
 _REFUSED = (NotStorableError, UnicodeEncodeError)
 _MIN_INT, _MAX_INT = -(2**63), 2**64 - 1
 _ZONED = re.compile(r"(?P<local>[^\[~]+)(?:\[(?P<zone>[^\]]+)\])?(?P<fold>~?)\Z")
@@ -61,6 +66,7 @@ class Codec:
         self._by_name: dict[str, AppType[Any]] = {}
         self._pack = msgspec.msgpack.Encoder().encode
         self._unpack = msgspec.msgpack.Decoder(ext_hook=self._from_tag).decode
+        self._unpack_plain = msgspec.msgpack.Decoder(ext_hook=_not_plain).decode
         self._tagged: dict[type, Callable[[Any, int], Any]] = {
             dict: self._dict,
             list: self._list,
@@ -101,6 +107,11 @@ class Codec:
             NotStorableError: something in it has no encoding.
         """
         try:
+            if _is_plain(value):
+                return self._pack(value)
+        except (OverflowError, UnicodeEncodeError):
+            pass  # an int beyond 64 bits has a tag, and a refusal says where
+        try:
             return self._pack(self._prepare(value, 0))
         except _REFUSED:
             raise self._locate(value, path, 0) from None
@@ -117,6 +128,17 @@ class Codec:
             raise
         except Exception as error:  # whatever a decoder makes of hostile bytes, it ends here
             raise UnreadableError(f"{type(error).__name__}: {error}") from error
+
+    def decode_plain(self, data: bytes) -> tuple[Any, bool]:
+        """The value of ``data``, and whether it is all of types that msgpack has itself, so that nothing was lost.
+
+        Raises:
+            UnreadableError: as :meth:`decode`.
+        """
+        try:
+            return self._unpack_plain(data), True
+        except Exception:  # it has a tag, or is none of ours
+            return self.decode(data), False
 
     # encoding: each step returns what msgpack can carry, the same object where nothing has to change
 
@@ -210,6 +232,34 @@ class Codec:
                 raise UnreadableError(f"app type {name!r:.80} is not registered here")
             return app_type.decode(value)
         raise UnreadableError(f"type tag {code} is not known here")
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether msgpack carries ``value`` as it is, looked at level by level: quicker by far than value by value.
+
+    False may also mean that it was not found out.
+    """
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        kinds = set(map(type, level))
+        if kinds <= _PLAIN:
+            return True
+        if not kinds <= _PLAIN_OR_NESTED or len(level) > _QUICK:
+            return False
+        below: list[Any] = []
+        if dict in kinds:
+            dicts = [v for v in level if type(v) is dict]
+            if not _TEXT.issuperset(map(type, chain.from_iterable(dicts))):
+                return False
+            below += chain.from_iterable(map(dict.values, dicts))
+        if list in kinds:
+            below += chain.from_iterable([v for v in level if type(v) is list])
+        level = below
+    return False
+
+
+def _not_plain(code: int, data: memoryview) -> Any:
+    raise UnreadableError("tagged")
 
 
 def _time_tag(value: time, depth: int) -> Ext:

@@ -43,5 +43,9 @@ def refusal(retry_after: int) -> tuple[str, list[Header], bytes]:
 
 
 def _with_vary(headers: list[Header]) -> list[Header]:
-    names = [part.strip().lower() for name, value in headers if name.lower() == "vary" for part in value.split(",")]
-    return headers if "cookie" in names or "*" in names else [*headers, ("Vary", "Cookie")]
+    for name, value in headers:
+        if name.lower() == "vary":
+            names = [part.strip().lower() for part in value.split(",")]
+            if "cookie" in names or "*" in names:
+                return headers
+    return [*headers, ("Vary", "Cookie")]

@@ -27,9 +27,9 @@ ENVIRON_KEY = "zdsession"
 class SessionMiddleware:
     """Gives ``app`` a session.
 
-    It is saved when the app begins its response, before the headers leave. What changes later, while the body is
-    made, is saved when the body ends or is closed; a new id is not possible then (``HeadersSentError``). An app that
-    raises before it begins a response saves nothing.
+    It is saved when the app has returned its body, or begins to write or to make it, before the headers leave. What
+    changes later, while the body is made, is saved when the body ends or is closed; a new id is not possible then
+    (``HeadersSentError``). An app that raises before that saves nothing.
 
     Args:
         app: the WSGI app.
@@ -50,32 +50,67 @@ class SessionMiddleware:
             body = self.app(environ, response.start)
         except StoreUnavailableError as error:
             return [response.answer_503(error)]
+        whole = isinstance(body, (list, tuple)) or _is_file(body, environ)
+        try:
+            response.release(last=whole)  # after a whole body no app code runs
+        except BaseException:
+            close_body(body)
+            raise
         if response.refused is not None:
             close_body(body)
             return [response.refused]
-        if isinstance(body, (list, tuple)) or _is_file(body, environ):
-            session.finish()  # with what changed between start_response and return; no app code runs after this
-            return body
-        return _Body(body, response)
+        return body if whole else _Body(body, response)
 
 
 class _Response(SessionResponse):
-    """The server's ``start_response``, with the session saved before it is called."""
+    """The server's ``start_response``, with the session saved before it is called.
+
+    It is not called before the app returns or writes, so that the session is encoded once, with all that changed.
+    """
 
     def __init__(self, session: Session, start_response: StartResponse) -> None:
         super().__init__(session)
         self._start_response = start_response
+        self._held: tuple[str, list[Header], ExcInfo | None] | None = None
+        self._holding = True
+        self._write: Callable[[bytes], object] = _discard
 
     def start(self, status: str, headers: list[Header], exc_info: ExcInfo | None = None) -> Callable[[bytes], object]:
+        if not self._holding:
+            return self._start(status, headers, exc_info)
+        if self._held is not None and exc_info is None:
+            raise AssertionError("the app called start_response twice, and the second time without an error")
+        self._held = status, headers, exc_info
+        return self._write_through
+
+    def release(self, *, last: bool = False) -> None:
+        """Begin the response that was held back, and let the next one begin at once."""
+        if not self._holding:
+            if last and self.refused is None:
+                self.session.finish()
+            return
+        held, self._held, self._holding = self._held, None, False
+        if held is not None:
+            self._write = self._start(*held, last=last)
+        elif last:
+            self.session.finish()
+
+    def _start(
+        self, status: str, headers: list[Header], exc_info: ExcInfo | None = None, *, last: bool = False
+    ) -> Callable[[bytes], object]:
         if self.refused is not None:
             return _discard
-        status, headers = self.begin(status, headers)
+        status, headers = self.begin(status, headers, last=last)
         if self.refused is not None:
             self._start_response(status, headers)
             return _discard
         if exc_info is None:
             return self._start_response(status, headers)
         return self._start_response(status, headers, exc_info)
+
+    def _write_through(self, data: bytes) -> object:
+        self.release()
+        return self._write(data)
 
     def answer_503(self, error: StoreUnavailableError) -> bytes:
         """Answer 503 instead, and its body. Raises ``error`` if the app's own response has begun."""

@@ -20,8 +20,12 @@ class SessionResponse:
         #: Body of the 503 that took the place of the app's response.
         self.refused: bytes | None = None
 
-    def begin(self, status: str, headers: Iterable[Header]) -> tuple[str, list[Header]]:
-        """Save, and the status and headers to send: the app's with those of the session, or those of a refusal."""
+    def begin(self, status: str, headers: Iterable[Header], *, last: bool = False) -> tuple[str, list[Header]]:
+        """Save, and the status and headers to send: the app's with those of the session, or those of a refusal.
+
+        Args:
+            last: nothing of the app's runs after this, so it is saved for the last time.
+        """
         session = self.session
         try:
             session.save()
@@ -30,6 +34,7 @@ class SessionResponse:
         if session.outage is not None and status.startswith("500") and not session.headers_sent:
             return self.refuse(session.outage)  # the framework made a page of its own of the error we raised
         session.headers_sent = True
+        session.finished = session.finished or last
         if session.touched:
             return status, with_session(headers, touched=True, cookies=session.cookies())
         return status, list(headers)

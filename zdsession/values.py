@@ -1,7 +1,8 @@
 """The values of one session: decoded when touched, and compared by their bytes when saved.
 
-A value that was touched is encoded again when the session is saved. It changed if that differs from the encoding
-taken right after it was decoded: so a change deep inside a list is seen, and reading alone never writes.
+A value that was touched is encoded again when the session is saved. It changed if that differs from the encoding it
+was decoded from, or, where decoding may lose something, from one taken right after: so a change deep inside a list is
+seen, and reading alone never writes.
 A value that cannot be decoded is absent to the app, and its bytes stay in the store for the code that can.
 """
 
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zdsession.codec import Codec
-from zdsession.errors import TooLargeError, UnreadableError
+from zdsession.errors import NotStorableError, TooLargeError, UnreadableError
 from zdsession.sealing import Sealer
 
 log = logging.getLogger("zdsession")
@@ -23,6 +24,7 @@ log = logging.getLogger("zdsession")
 MAX_KEY_BYTES = 512
 #: Begins keys of our own, which the app does not see.
 HIDDEN = "\0"
+_UNREADABLE = object()
 
 
 def check_key(key: object) -> None:
@@ -49,6 +51,9 @@ class Edits:
 
     def __bool__(self) -> bool:
         return bool(self.put or self.drop)
+
+
+_NOTHING = Edits()
 
 
 class Values:
@@ -112,6 +117,8 @@ class Values:
         for key, encoded in self._changes():
             self._sealer.check_size(key, encoded)
             plain[key] = encoded
+        if not plain and not self._dropped:
+            return _NOTHING
         put = {key: self._sealer.seal(self._record_id, key, encoded) for key, encoded in plain.items()}
         if put:
             self._check_total(put, max_bytes)
@@ -131,38 +138,58 @@ class Values:
 
     def _changes(self) -> Iterator[tuple[str, bytes]]:
         for key, value in self._live.items():
-            encoded = self._codec.encode(value, key)
+            try:
+                encoded = self._codec.encode(value, key)
+            except NotStorableError:
+                if self._came_so(key):
+                    continue
+                raise
             if encoded != self._baseline(key):
                 yield key, encoded
 
     def _read(self, key: str) -> bool:
         """Decode a stored value into ``_live``; False, and a warning once, when it cannot be."""
-        if key in self._base and self._base[key] is None:
+        value = self._fetch(key)
+        if value is _UNREADABLE:
             return False
+        self._live[key] = value
+        return True
+
+    def _fetch(self, key: str) -> Any:
+        """The stored value, decoded, its encoding taken down in ``_base``."""
+        if key in self._base and self._base[key] is None:
+            return _UNREADABLE
         try:
             plain = self._sealer.open(self._record_id, key, self._stored[key])
-            value = self._codec.decode(plain)
-            self._base[key] = self._codec.encode(value, key)
+            value, exact = self._codec.decode_plain(plain)
+            self._base[key] = plain if exact else self._codec.encode(value, key)
         except Exception as error:
             # Also what an app type's own decode() raises: nothing that is in a store may break a page.
             if not isinstance(error, UnreadableError):
                 error = UnreadableError(f"{type(error).__name__}: {error}")
             log.warning("session %.12s: key %r is kept but cannot be read here: %s", self._record_id, key, error)
             self._base[key] = None
-            return False
-        self._live[key] = value
-        return True
+            return _UNREADABLE
+        return value
 
     def _baseline(self, key: str) -> bytes | None:
         """Encoding of what the store has; None where it has nothing that can be read here."""
-        if key in self._base:
-            return self._base[key]
-        if key not in self._stored:
-            return None
-        value = self._live[key]
-        self._read(key)
-        self._live[key] = value
+        if key not in self._base:
+            if key not in self._stored:
+                return None
+            self._fetch(key)
         return self._base[key]
+
+    def _came_so(self, key: str) -> bool:
+        """Whether what the store has was not storable to begin with: none of ours, and it is left as it is."""
+        base = self._base.get(key)
+        if base is None:
+            return False
+        try:
+            self._codec.encode(self._codec.decode(base), key)
+        except NotStorableError:
+            return True
+        return False
 
     def _check_total(self, put: Mapping[str, bytes], max_bytes: int) -> None:
         after = {k: v for k, v in self._stored.items() if k not in self._dropped} | dict(put)

@@ -136,9 +136,16 @@ def test_refuses_by_path_and_type(value: Any, path: str, words: list[str]) -> No
         assert word in str(caught.value)
 
 
-def test_refuses_a_cycle() -> None:
+@given(storable)
+def test_the_quick_way_encodes_the_same(value: Any) -> None:
+    codec = Codec()
+    assert codec.encode(value, "v") == codec._pack(codec._prepare(value, 0))
+
+
+@pytest.mark.parametrize("times", [1, 2], ids=["", "that doubles at each level"])
+def test_refuses_a_cycle(times: int) -> None:
     cycle: list[Any] = []
-    cycle.append(cycle)
+    cycle += [cycle] * times
     with pytest.raises(NotStorableError, match="nested deeper than 64 levels"):
         Codec().encode(cycle, "cart")
 

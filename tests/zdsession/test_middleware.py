@@ -228,6 +228,63 @@ def test_changes_between_start_response_and_return() -> None:
     assert stored(client) == {"a": 1, "b": 2}
 
 
+def test_a_new_session_between_start_response_and_return() -> None:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [TEXT])
+        environ["zdsession"]["a"] = 1
+        return [b"ok"]
+
+    client = Browser(SessionMiddleware(app, MemoryStore()))
+    client.get()
+    assert NAME in client.cookies
+    assert stored(client) == {"a": 1}
+
+
+def test_an_app_that_raises_after_start_response_saves_nothing() -> None:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["zdsession"]["a"] = 1
+        start_response("200 OK", [TEXT])
+        raise LookupError
+
+    spy, begun = Spy(MemoryStore()), []
+    with pytest.raises(LookupError):
+        SessionMiddleware(app, spy)({}, lambda *answer: begun.append(answer))  # type: ignore[arg-type]
+    assert (spy.taken(), begun) == ([], [])
+
+
+def test_what_cannot_be_stored_closes_the_body() -> None:
+    class Body(list[bytes]):
+        closed = False
+
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"ok"
+
+        def close(self) -> None:
+            self.closed = True
+
+    body = Body()
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["zdsession"]["a"] = [1]
+        environ["zdsession"]["a"].append(object())
+        start_response("200 OK", [TEXT])
+        return body
+
+    with pytest.raises(NotStorableError):
+        SessionMiddleware(app, MemoryStore())({}, lambda *answer: print)
+    assert body.closed
+
+
+def test_an_app_that_begins_twice_without_an_error() -> None:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [TEXT])
+        start_response("200 OK", [TEXT])
+        return []
+
+    with pytest.raises(AssertionError, match="twice"):
+        SessionMiddleware(app, MemoryStore())({}, lambda *answer: print)
+
+
 def test_an_app_that_is_a_generator() -> None:
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
         environ["zdsession"].setdefault("a", 1)

@@ -7,6 +7,7 @@ import logging
 import os
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -179,3 +180,22 @@ def test_old_keys_are_replaced_when_something_else_is_written() -> None:
     assert expected == data["b"]
     assert not new.stale(resealed)
     assert as_dict(values_of({"b": resealed}, sealer=new)) == {"b": 2}
+
+
+def test_planted_bytes_that_could_not_be_stored_stay_as_they_are() -> None:
+    deep: Any = 1
+    for _ in range(70):
+        deep = [deep]
+    for planted in (msgspec.msgpack.encode({None: 1}), msgspec.msgpack.encode(deep)):
+        values = values_of({"planted": Sealer().seal(RECORD, "planted", planted), **stored(mine=1)})
+        for key in values:
+            values.get(key)
+        values.assign("mine", 2)
+        assert set(values.edits(MANY).put) == {"mine"}
+
+
+def test_what_the_app_puts_into_a_value_it_read_is_still_refused() -> None:
+    values = values_of(stored(cart={"items": []}))
+    values.get("cart")["items"].append(object())
+    with pytest.raises(NotStorableError, match=r"cart\.items\[0\]"):
+        values.edits(MANY)

@@ -31,15 +31,10 @@ def to_fields(record: Record) -> list[Any]:
 
 def from_fields(flat: Sequence[bytes]) -> Record | None:
     """The record of field, value, field, value …, or None when something is missing or is not what we write."""
-    named: dict[bytes, bytes] = {}
-    values: dict[str, bytes] = {}
     parts = iter(flat)
     try:
-        for name, value in zip(parts, parts, strict=True):
-            if name[:1] == b"=":
-                values[name[1:].decode()] = value
-            else:
-                named[name] = value
+        named = dict(zip(parts, parts, strict=True))
+        values = {name[1:].decode(): value for name, value in named.items() if name[:1] == b"="}
         user = named.get(b"u")
         record = Record(
             named[b"h"],

@@ -1,0 +1,288 @@
+"""What a session costs a request, beside Flask-Session, Beaker and Django, on the same stores, in the same run.
+
+    python benchmarks/sessions.py [--stores redis mysql] [--rounds 9] [--requests 100] [--seconds 90] [--json FILE]
+
+Each app is called in this process, as a WSGI server calls it, and the same app without sessions under the same
+framework is subtracted. All take turns in every round, in another order each time, so that what else the machine does
+hits all of them; a figure is the median of the rounds. p99 has the bare app's p50 subtracted, as its own p99 is the
+machine's. The bare client's round trips are measured among them, from the same bare WSGI app; and the Redis memory of
+1,000 visitors at the end.
+
+Each store is a server of this run's own, and a process of its own measures it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import multiprocessing
+import os
+import platform
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parent))
+
+from session_contenders import BARE, OURS, PAGES, Contender, contenders, size_of_history, size_of_visitor, visit
+
+from tests.servers import open_server
+
+_VISITORS = 1000
+_WARM_UP = 20
+_LEAST_ROUNDS = 3
+_CLIENT = "the bare client"
+#: Microseconds by which ours may be above the lowest of a row; and what the issue asks of it beside a bare client.
+_NEAR, _UNTOUCHED, _READ = 3.0, 5.0, 1.5
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One library on one page, in microseconds above the bare app."""
+
+    store: str
+    framework: str
+    name: str
+    page: str
+    p50: float
+    p99: float
+
+
+@dataclass
+class Result:
+    """What was measured on one store. Times in microseconds, memory in bytes a session."""
+
+    store: str
+    server: str
+    rounds: int
+    load: float
+    figures: list[Figure]
+    trips: dict[str, float]
+    memory: dict[str, int]
+    missing: dict[str, str]
+
+
+def main() -> int:
+    """Print the tables; 1 if a target was missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--stores", nargs="+", choices=["redis", "mysql", "mariadb"], default=["redis", "mysql"])
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--requests", type=int, default=100, help="of each page by each library in each round")
+    parser.add_argument("--seconds", type=float, default=90, help="begin no further round of a store after so long")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    options = parser.parse_args()
+    results = []
+    for kind in options.stores:
+        with closing(open_server(kind)) as server:
+            url = server.url() if kind == "redis" else _database(server.url(), server.url("bench"))
+            # Django is configured once in a process. The URL goes through a pipe, as it has the password.
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                task = (kind, server.version, url, options.rounds, options.requests, options.seconds)
+                results.append(pool.apply(measure, task))
+    print(_header(options.requests))
+    misses = []
+    for result in results:
+        print(_tables(result))
+        misses += _misses(result)
+    print("Targets: " + ("all met." if not misses else "missed:"))
+    for miss in misses:
+        print(f"- {miss}")
+    if options.json is not None:
+        document = {"requests": options.requests, "results": [asdict(r) for r in results]}
+        options.json.write_text(json.dumps(document, indent=1) + "\n")
+    return 1 if misses else 0
+
+
+def measure(kind: str, version: str, url: str, rounds: int, requests: int, seconds: float) -> Result:
+    """All that is known about one store. In a process of its own."""
+    ends = time.monotonic() + seconds
+    candidates, missing = contenders(kind, url)
+    asking = [Contender(name, _CLIENT, _asking(ask)) for name, ask in _round_trips(kind, url).items()]
+    load = [os.getloadavg()[0]]
+    times: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
+    bare: dict[tuple[str, str], list[float]] = {}
+    order = [*candidates, *asking]
+    done = 0
+    for number in range(rounds + 1):
+        if number > _LEAST_ROUNDS and time.monotonic() > ends:
+            break
+        done = number
+        random.shuffle(order)
+        for one in order:
+            gc.collect()
+            for page in PAGES if one.framework != _CLIENT else PAGES[:1]:
+                taken = _timed_page(one, page, requests if number else _WARM_UP)
+                p50, p99 = _percentile(taken, 50), _percentile(taken, 99)
+                if number and one.name == BARE:
+                    bare.setdefault((one.framework, page), []).append(p50)
+                elif number:
+                    times.setdefault((one.framework, one.name, page), []).append((p50, p99))
+        load.append(os.getloadavg()[0])
+    figures = []
+    for (framework, name, page), each in times.items():
+        subtract = bare["WSGI" if framework == _CLIENT else framework, page]
+        above50 = [p50 - base for (p50, _), base in zip(each, subtract, strict=True)]
+        above99 = [p99 - base for (_, p99), base in zip(each, subtract, strict=True)]
+        figures.append(Figure(kind, framework, name, page, statistics.median(above50), statistics.median(above99)))
+    memory = _memory(url, candidates) if kind == "redis" else {}
+    trips = {figure.name: figure.p50 for figure in figures if figure.framework == _CLIENT}
+    trips = {contender.name: trips[contender.name] for contender in asking}
+    figures = [figure for figure in figures if figure.framework != _CLIENT]
+    return Result(kind, f"{kind} {version}", done, statistics.mean(load), figures, trips, memory, missing)
+
+
+def _timed_page(contender: Contender, page: str, requests: int) -> list[int]:
+    app, taken = contender.app, []
+    for _ in range(requests):
+        environ = contender.environ(page)
+        began = time.perf_counter_ns()
+        answer = visit(app, environ)
+        taken.append(time.perf_counter_ns() - began)
+        if not answer[0].startswith("200"):
+            raise RuntimeError(f"{contender.name} on {page}: {answer[0]} {answer[2][:200]!r}")
+    return taken
+
+
+def _asking(ask: Callable[[], object]) -> Callable[..., list[bytes]]:
+    """A WSGI app that asks the server once, by itself."""
+
+    def page(environ: Any, start_response: Any) -> list[bytes]:
+        ask()
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "5")])
+        return [b"hello"]
+
+    return page
+
+
+def _percentile(nanoseconds: list[int], percent: int) -> float:
+    ordered = sorted(nanoseconds)
+    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] / 1000
+
+
+def _round_trips(kind: str, url: str) -> dict[str, Callable[[], object]]:
+    """What the plain client needs to read and to write a value as large as the visitor's session."""
+    value = b"v" * size_of_visitor()
+    if kind == "redis":
+        import redis
+
+        client = redis.Redis.from_url(url)
+        client.set("bare", value)
+        return {"GET": lambda: client.get("bare"), "SET": lambda: client.set("bare", value, ex=7200)}
+    import pymysql
+
+    place = sa.make_url(url)
+    connection = pymysql.connect(
+        host=place.host or "",
+        port=place.port or 0,
+        user=place.username,
+        password=str(place.password or ""),
+        database=place.database,
+        autocommit=True,
+    )
+    cursor, turns = connection.cursor(), iter(range(10**9))
+    cursor.execute("CREATE TABLE bare (id VARBINARY(32) PRIMARY KEY, n INT, value BLOB)")
+    cursor.execute("INSERT INTO bare VALUES ('bare', 0, %s)", (value,))
+
+    def select() -> object:
+        cursor.execute("SELECT value FROM bare WHERE id = %s", (b"bare",))
+        return cursor.fetchone()
+
+    def update() -> object:
+        return cursor.execute("UPDATE bare SET n = %s, value = %s WHERE id = %s", (next(turns), value, b"bare"))
+
+    return {"SELECT": select, "UPDATE": update}
+
+
+def _memory(url: str, candidates: list[Contender]) -> dict[str, int]:
+    """Bytes that a visitor takes in Redis, by library."""
+    import redis
+
+    taken = {}
+    with redis.Redis.from_url(url) as client:
+        for contender in candidates:
+            if not contender.keys:
+                continue
+            client.flushdb()
+            for _ in range(_VISITORS):
+                contender.new_visitor()
+            names = list(client.scan_iter(match=contender.keys, count=1000))
+            if len(names) != _VISITORS:
+                raise RuntimeError(f"{contender.name}: {len(names)} keys {contender.keys} for {_VISITORS} visitors")
+            sizes: list[Any] = [client.memory_usage(name, samples=0) for name in names]
+            taken[contender.name] = sum(sizes) // _VISITORS
+    return taken
+
+
+def _database(admin_url: str, url: str) -> str:
+    engine = sa.create_engine(admin_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text("CREATE DATABASE bench"))
+    engine.dispose()
+    return url
+
+
+def _header(requests: int) -> str:
+    return (
+        f"Python {platform.python_version()}, {os.cpu_count()} cores; in each round {requests} requests of each. "
+        f"A visitor's values are {size_of_visitor()} bytes as JSON, the large write {size_of_history()}.\n"
+    )
+
+
+def _tables(result: Result) -> str:
+    trips = ", ".join(f"{name} {taken:.0f}" for name, taken in result.trips.items())
+    lines = [
+        f"## {result.server}: {result.rounds} rounds at load {result.load:.1f}; bare client: {trips} µs\n",
+        "µs above the bare app, p50 / p99:\n",
+        "| framework | sessions | " + " | ".join(PAGES) + " |",
+        "|---|---|" + "--:|" * len(PAGES),
+    ]
+    rows: dict[tuple[str, str], dict[str, Figure]] = {}
+    for figure in result.figures:
+        rows.setdefault((figure.framework, figure.name), {})[figure.page] = figure
+    for (framework, name), cells in sorted(rows.items(), key=lambda row: (row[0][0] != "WSGI", row[0])):
+        shown = (f"{cells[page].p50:.0f} / {cells[page].p99:.0f}" for page in PAGES)
+        lines.append(f"| {framework} | {name} | " + " | ".join(shown) + " |")
+    read, write = result.trips.values()
+    ours = rows["WSGI", OURS]
+    one, two = ours["read"].p50 / read, ours["write"].p50 / (read + write)
+    lines.append(f"\nzdsession: a read is {one:.2f} bare reads, a write {two:.2f} of a bare read and a bare write.")
+    if result.memory:
+        shown = (f"{name} {size:,}" for name, size in sorted(result.memory.items(), key=lambda item: item[1]))
+        lines.append("\nBytes of a visitor in Redis: " + ", ".join(shown) + ".")
+    lines += [f"\n{name} does not work here: {why}" for name, why in result.missing.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _misses(result: Result) -> list[str]:
+    """Where ours is neither the lowest of its framework nor near it, or above what is asked of it by itself."""
+    found = []
+    for ours in (figure for figure in result.figures if figure.name == OURS):
+        peers = [f for f in result.figures if (f.framework, f.page) == (ours.framework, ours.page) and f.name != OURS]
+        for which in ("p50", "p99"):
+            lowest = min(peers, key=lambda figure: getattr(figure, which), default=None)
+            mine: float = getattr(ours, which)
+            if lowest is not None and mine > getattr(lowest, which) + _NEAR:
+                found.append(
+                    f"{result.store}, {ours.framework}, {ours.page}, {which}: {mine:.0f} µs, "
+                    f"{lowest.name} {getattr(lowest, which):.0f} µs"
+                )
+        if ours.framework == "WSGI" and ours.page == "untouched" and ours.p50 > _UNTOUCHED:
+            found.append(f"{result.store}: an untouched page costs {ours.p50:.1f} µs, more than {_UNTOUCHED}")
+        read = next(iter(result.trips.values()))
+        if ours.framework == "WSGI" and ours.page == "read" and ours.p50 > _READ * read:
+            found.append(f"{result.store}: a read costs {ours.p50 / read:.2f} bare reads, more than {_READ}")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
