@@ -42,6 +42,7 @@ class Request:
         since: like `from_`, or `git:REF`: the revisions whose files that commit holds.
         metadata: the app's MetaData as starting schema, for a history that begins with `create_all`.
         downgrade: judge downgrade() of the pending revisions instead.
+        base: the schema at `from_`, kept by a run that stopped half way; the database is beyond it by now.
     """
 
     settings: Settings
@@ -50,6 +51,7 @@ class Request:
     since: str | None = None
     metadata: str | None = None
     downgrade: bool = False
+    base: Catalog | None = None
 
 
 def assemble(request: Request, *, progress: Progress | None = None) -> Plan:
@@ -161,7 +163,7 @@ def _replay(
     order = list(pending)
     if not at_deployed:
         order = [*scripts.upgrade_path((), deployed), *pending] if deployed else order
-    elif live is not None and settings.schema is None and deployed is not None:
+    elif live is not None and settings.schema is None and request.base is None and deployed is not None:
         order = [*_missing_there(scripts, live, deployed), *pending]
     options = ReplayOptions(
         flavour=target,
@@ -213,6 +215,8 @@ def _starting_schema(request: Request, target: Flavour, live: LiveSchema | None)
     from zdmigrate.history.load import from_dump, from_metadata, import_metadata
 
     settings = request.settings
+    if request.base is not None:
+        return request.base, True
     if settings.schema is not None:
         try:
             text = settings.schema.read_text(encoding="utf-8")

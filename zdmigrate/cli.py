@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from zdmigrate import __version__
+from zdmigrate.cli_agent import health_agent
+from zdmigrate.cli_apply import COMMANDS as APPLY_COMMANDS
+from zdmigrate.cli_backfill import backfill
 from zdmigrate.cli_run import COMMANDS
 from zdmigrate.errors import UsageError, ZdmigrateError
 
@@ -506,7 +509,7 @@ def _write(output: Path | None, text: str) -> None:
         raise UsageError(f"cannot write {output}: {error.strerror}") from error
 
 
-for _command in COMMANDS:
+for _command in (*APPLY_COMMANDS, *COMMANDS, backfill, health_agent):
     main.add_command(_command)
 
 

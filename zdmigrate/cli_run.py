@@ -23,7 +23,8 @@ _topology = click.option(
 )
 
 
-def _policy_options(command: Any) -> Any:
+def policy_options(command: Any) -> Any:
+    """Options of whatever may move the primary."""
     options = [
         click.option("--max-lag", type=float, metavar="S", help="Refuse a replica further behind than this (5)."),
         click.option(
@@ -47,7 +48,8 @@ def _policy_options(command: Any) -> Any:
     return command
 
 
-def _policy(options: dict[str, Any]) -> Policy:
+def policy_from(options: dict[str, Any]) -> Policy:
+    """The policy those options make."""
     from dataclasses import replace
 
     from zdmigrate.run.policy import Policy
@@ -56,7 +58,7 @@ def _policy(options: dict[str, Any]) -> Policy:
     keep = given.pop("keep_sessions")
     accept = frozenset(given.pop("accept"))
     policy = replace(Policy(), **given, accept=accept, end_sessions=not keep)
-    return replace(policy, lease=policy.freeze_cap + policy.freeze_wait + 2)
+    return replace(policy, lease=policy.freeze_cap)
 
 
 def _read(path: Path) -> Topology:
@@ -75,27 +77,33 @@ def _told(timing: Timing) -> None:
 @click.option("--to", required=True, metavar="NODE", help="The replica that becomes primary.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Run every check and print every statement; change nothing.")
-@_policy_options
+@click.option("--hold-before", default="", metavar="STEP", help="Pause there (catch-up) until `zdmigrate resume`.")
+@policy_options
 @click.pass_context
-def switchover(ctx: click.Context, /, topology_path: Path, to: str, yes: bool, dry_run: bool, **options: Any) -> None:
+def switchover(
+    ctx: click.Context, /, topology_path: Path, to: str, yes: bool, dry_run: bool, hold_before: str, **options: Any
+) -> None:
     """Make a replica the primary: writes pause for a moment, none is lost."""
     from zdmigrate.run import runs
     from zdmigrate.run.rehearsal import rehearse
     from zdmigrate.run.servers import Servers
 
-    topology, policy = _read(topology_path), _policy(options)
+    topology, policy = _read(topology_path), policy_from(options)
     node = topology.node(to)
     with Servers(topology) as servers:
         checked = runs.preflight(topology, servers, node, policy)
         _show(checked)
         if dry_run:
             old = topology.node(checked.roles.primary.name)
-            for name, statement in rehearse(topology, servers, old, node, policy):
+            for name, statement in rehearse(topology, servers, old, node, policy, runs.intent_of(checked)):
                 click.echo(f"  {name:<12} {statement}")
             return
     if not yes:
         click.confirm(f"Move the primary from {checked.roles.primary.name} to {to}?", abort=True)
-    result = runs.switch(topology, to, policy, listener=_told)
+    result = runs.switch(
+        topology, to, policy, listener=_told, hold_before=hold_before,
+        began=lambda run: click.echo(f"run {run}" + (f", which pauses before {hold_before}" if hold_before else "")),
+    )  # fmt: skip
     click.echo(f"{result.new} is the primary; writes were blocked for {result.blocked_ms:.1f} ms.")
     ctx.exit(_todo(result.todo))
 
@@ -114,17 +122,22 @@ def _todo(todo: list[str]) -> int:
     return 5 if todo else 0
 
 
+_single = click.option("--url", help="One server with its database, for runs of `apply --url`.")
+
+
 @click.command()
 @_topology
-def status(topology_path: Path) -> None:
+@_single
+def status(topology_path: Path, url: str | None) -> None:
     """Show who is primary, who follows, who is frozen or held, and the runs that did not end."""
     from zdmigrate.errors import ZdmigrateError
     from zdmigrate.run import runs
+    from zdmigrate.run.progress import progress
     from zdmigrate.run.servers import Servers
 
-    topology = _read(topology_path)
+    topology = _read(topology_path) if url is None else _one(url)
     with Servers(topology) as servers:
-        for node in topology.nodes:
+        for node in topology.nodes if url is None else ():
             try:
                 server = servers.observe(node)
             except ZdmigrateError as error:
@@ -138,17 +151,40 @@ def status(topology_path: Path) -> None:
             click.echo(f"{node.name:<12} {server.flavour}  {server.writable.shown}  {follows}")
     for entry in runs.history_of(topology)[:10]:
         click.echo(f"run {entry.id}  {entry.kind}  {entry.state}  {entry.age:.0f} s ago  {entry.owner}")
+    with Servers(topology) as servers:
+        for line in progress(topology, servers):
+            click.echo(line)
+
+
+def _one(url: str) -> Topology:
+    from zdmigrate.run.topology import single_server
+
+    return single_server(url)
 
 
 @click.command()
 @_topology
-@_policy_options
+@_single
+@click.option("--off", multiple=True, metavar="NODE", help="This node is switched off and stays so: go on without it.")
+@policy_options
 @click.pass_context
-def resume(ctx: click.Context, /, topology_path: Path, **options: Any) -> None:
-    """Bring a run that stopped to an end: undone before the point of no return, finished after it."""
+def resume(ctx: click.Context, /, topology_path: Path, url: str | None, off: tuple[str, ...], **options: Any) -> None:
+    """Let a paused run go on, or bring one that stopped to an end."""
     from zdmigrate.run import runs
+    from zdmigrate.run.progress import resume_apply
 
-    entry, result = runs.resume(_read(topology_path), _policy(options), listener=_told)
+    said = resume_apply(_read(topology_path) if url is None else _one(url))
+    if said:
+        click.echo(said)
+        return
+    if url is not None:
+        click.echo("no run is unfinished")
+        return
+    topology = _read(topology_path)
+    if said := runs.go_on(topology):
+        click.echo(said)
+        return
+    entry, result = runs.resume(topology, policy_from(options), listener=_told, off=off)
     if entry is None or result is None:
         click.echo("no run is unfinished")
         return

@@ -88,7 +88,7 @@ def _at(wanted: str, pair: Replication) -> Callable[[str], None]:
     return before
 
 
-@pytest.mark.parametrize("stage", ["catch-up", "hold", "freeze", "promote"])
+@pytest.mark.parametrize("stage", ["hold", "promote"])
 def test_ctrl_c_before_the_promotion_puts_everything_back(any_replication: Replication, stage: str) -> None:
     pair = any_replication
 
@@ -117,7 +117,7 @@ def die(step):
 def ended(timing):
     if timing.name + "." == sys.argv[2]:
         os.kill(os.getpid(), getattr(signal, sys.argv[3]))
-runs.switch(read_topology(Path(sys.argv[1])), "b", Policy(freeze_cap=4.0, lease=5.0), before=die, listener=ended)
+runs.switch(read_topology(Path(sys.argv[1])), "b", Policy(freeze_cap=3.0, lease=3.0), before=die, listener=ended)
 """
 
 
@@ -161,7 +161,7 @@ def test_a_stalled_tool_that_wakes_up_after_the_watchdog_promotes_nobody(
     pair.primary.execute("CREATE DATABASE and_now")
 
 
-@pytest.mark.parametrize("stage", ["promote.", "fence-old.", "repoint-old."])
+@pytest.mark.parametrize("stage", ["promote.", "repoint-old."])
 def test_resume_finishes_what_was_killed_after_the_promotion(
     any_replication: Replication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:

@@ -21,6 +21,8 @@ ANSWER_SECONDS = 10.0
 #: The client's own error numbers: the server did not answer, so what it did is unknown.
 _LOST = frozenset({0, 2002, 2003, 2006, 2013, 2014, 2055, 4031, 1053, 1927})
 
+_NO_THREAD = 1094
+
 #: With the connection's number, the named lock by which runs know each other's connections.
 OURS = "zdmigrate.tool."
 
@@ -57,13 +59,23 @@ class Connection:
                 autocommit=True,
                 cursorclass=DictCursor,
                 connect_timeout=CONNECT_SECONDS,
-                read_timeout=answer_seconds,
-                write_timeout=answer_seconds,
+                read_timeout=CONNECT_SECONDS,  # one that accepts and says nothing is as far away
+                write_timeout=CONNECT_SECONDS,
                 **options,
             )
-        except pymysql.MySQLError as error:
+        except (pymysql.MySQLError, OSError) as error:
             raise _told(error, node.name, "CONNECT") from error
-        self.value("SELECT GET_LOCK(CONCAT(%s, CONNECTION_ID()), 0)", (OURS,))
+        try:
+            self.value("SELECT GET_LOCK(CONCAT(%s, CONNECTION_ID()), 0)", (OURS,))
+        except BaseException:
+            self.close()
+            raise
+        self.answer_within(answer_seconds)
+
+    def answer_within(self, seconds: float) -> None:
+        """From now on wait at most so long for the answer to a statement; what takes longer is a LostError."""
+        self._raw._read_timeout = seconds  # type: ignore[attr-defined]  # PyMySQL has no public way to change it
+        self._raw._write_timeout = seconds  # type: ignore[attr-defined]
 
     def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """The rows of a statement, by column name. `args` are bound in place of %s.
@@ -91,6 +103,14 @@ class Connection:
                 return int(cursor.execute(sql, tuple(args) if args else None))
         except (pymysql.MySQLError, OSError) as error:
             raise _told(error, self.node.name, sql) from error
+
+    def kill(self, number: int) -> None:
+        """End another connection of the server; one that ended by itself is fine."""
+        try:
+            self.run(f"KILL {number}")
+        except ServerError as error:
+            if error.errno != _NO_THREAD:
+                raise
 
     @property
     def id(self) -> int:

@@ -20,6 +20,8 @@ from zdmigrate.run.connection import Connection
 from zdmigrate.run.errors import ServerError
 
 State = Literal["running", "done", "aborted"]
+#: What was asked of a run from outside: wait between statements, stop there, stop now.
+Verb = Literal["pause", "abort", "kill"]
 
 _CREATE = (
     "CREATE DATABASE IF NOT EXISTS zdmigrate",
@@ -32,6 +34,19 @@ _CREATE = (
     "run CHAR(16) CHARACTER SET ascii NOT NULL, seq INT NOT NULL, name VARCHAR(64) CHARACTER SET ascii NOT NULL, "
     "outcome VARCHAR(16) CHARACTER SET ascii NOT NULL, milliseconds DOUBLE NOT NULL, "
     "detail LONGTEXT CHARACTER SET utf8mb4 NOT NULL, PRIMARY KEY (run, seq)) ENGINE=InnoDB",
+    "CREATE TABLE IF NOT EXISTS zdmigrate.plan ("
+    "run CHAR(16) CHARACTER SET ascii NOT NULL, plan LONGTEXT CHARACTER SET utf8mb4 NOT NULL, "
+    "PRIMARY KEY (run)) ENGINE=InnoDB",
+    "CREATE TABLE IF NOT EXISTS zdmigrate.statement ("
+    "run CHAR(16) CHARACTER SET ascii NOT NULL, item VARCHAR(128) CHARACTER SET utf8mb4 NOT NULL, "
+    "state VARCHAR(16) CHARACTER SET ascii NOT NULL, sha256 CHAR(64) CHARACTER SET ascii NOT NULL, "
+    "node VARCHAR(255) CHARACTER SET utf8mb4 NOT NULL, connection BIGINT UNSIGNED NOT NULL, "
+    "shown VARCHAR(1000) CHARACTER SET utf8mb4 NOT NULL, detail LONGTEXT CHARACTER SET utf8mb4 NOT NULL, "
+    "started DATETIME(6) NOT NULL, updated DATETIME(6) NOT NULL, PRIMARY KEY (run, item)) ENGINE=InnoDB",
+    "CREATE TABLE IF NOT EXISTS zdmigrate.request ("
+    "run CHAR(16) CHARACTER SET ascii NOT NULL, verb VARCHAR(16) CHARACTER SET ascii NOT NULL, "
+    "owner VARCHAR(255) CHARACTER SET utf8mb4 NOT NULL, asked DATETIME(6) NOT NULL, "
+    "PRIMARY KEY (run)) ENGINE=InnoDB",
 )
 _NO_TABLE = 1146
 _NO_DATABASE = 1049
@@ -53,6 +68,35 @@ class Entry:
     owner: str
     intent: Mapping[str, Any]
     age: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StatementEntry:
+    """One statement (or the version row of one revision) of a run.
+
+    Attributes:
+        item: the change's id, `revision:index`; of a version row, `revision`.
+        state: begun (it may or may not have happened) or done.
+        connection: the server's number of the connection it went over.
+        seconds: since it began until it was done or now, by the server's clock.
+    """
+
+    item: str
+    state: Literal["begun", "done"]
+    sha256: str
+    node: str
+    connection: int
+    shown: str
+    detail: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request to a run, and who made it."""
+
+    verb: Verb
+    owner: str
 
 
 @dataclass(slots=True)
@@ -103,6 +147,45 @@ class Journal:
             self._steps += 1
             del self._waiting[0]
 
+    def keep_plan(self, plan: str) -> None:
+        """Keep what was judged and admitted, so that a rerun can go on with exactly that."""
+        self.at.run("INSERT INTO zdmigrate.plan (run, plan) VALUES (%s, %s)", (self.id, plan))
+
+    def statement_begun(self, item: str, sha256: str, connection: int, sql: str) -> None:
+        """Write that a statement is about to be sent. May be said again."""
+        self.at.run(
+            "INSERT INTO zdmigrate.statement "
+            "(run, item, state, sha256, node, connection, shown, detail, started, updated) "
+            "VALUES (%s, %s, 'begun', %s, %s, %s, %s, '', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6)) "
+            "ON DUPLICATE KEY UPDATE connection = VALUES(connection), node = VALUES(node), "
+            "started = VALUES(started), updated = VALUES(updated)",
+            (self.id, item, sha256, self.at.node.name, connection, " ".join(sql.split())[:1000]),
+        )
+
+    def statement_waits(self, item: str, detail: str) -> None:
+        """Write what a statement waits for."""
+        self.at.run(
+            "UPDATE zdmigrate.statement SET detail = %s, updated = UTC_TIMESTAMP(6) WHERE run = %s AND item = %s",
+            (detail, self.id, item),
+        )
+
+    def statement_done(self, item: str, detail: str = "", *, over: Connection | None = None) -> None:
+        """Write that a statement happened; `over` another connection, to be part of its transaction."""
+        (over or self.at).run(
+            "UPDATE zdmigrate.statement SET state = 'done', detail = %s, updated = UTC_TIMESTAMP(6) "
+            "WHERE run = %s AND item = %s",
+            (detail, self.id, item),
+        )
+
+    def asked(self) -> Asked | None:
+        """What was asked of this run, or None."""
+        rows = self.at.rows("SELECT verb, owner FROM zdmigrate.request WHERE run = %s", (self.id,))
+        return Asked(rows[0]["verb"], str(rows[0]["owner"])) if rows else None
+
+    def answered(self) -> None:
+        """Forget what was asked."""
+        self.at.run("DELETE FROM zdmigrate.request WHERE run = %s", (self.id,))
+
     def end(self, state: State) -> None:
         """Write how the run ended."""
         self.flush()
@@ -136,6 +219,43 @@ def history(connection: Connection, limit: int = 20) -> list[Entry]:
         Entry(row["id"], row["kind"], row["state"], row["owner"], json.loads(row["intent"]), float(row["age"]))
         for row in rows
     ]
+
+
+def plan_of(connection: Connection, run: str) -> str | None:
+    """The plan a run keeps, or None."""
+    value = connection.value("SELECT plan FROM zdmigrate.plan WHERE run = %s", (run,))
+    return None if value is None else str(value)
+
+
+def statements_of(connection: Connection, run: str) -> list[StatementEntry]:
+    """The statements of a run, in the order they began."""
+    rows = connection.rows(
+        "SELECT item, state, sha256, node, connection, shown, detail, TIMESTAMPDIFF(MICROSECOND, started, "
+        "IF(state = 'done', updated, UTC_TIMESTAMP(6))) / 1e6 AS seconds "
+        "FROM zdmigrate.statement WHERE run = %s ORDER BY started, item",
+        (run,),
+    )
+    return [
+        StatementEntry(
+            str(row["item"]), row["state"], str(row["sha256"]), str(row["node"]), int(row["connection"]),
+            str(row["shown"]), str(row["detail"]), float(row["seconds"]),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def ask(connection: Connection, run: str, verb: Verb) -> None:
+    """Ask something of a run; it looks between statements, and every second while one runs."""
+    connection.run(
+        "INSERT INTO zdmigrate.request (run, verb, owner, asked) VALUES (%s, %s, %s, UTC_TIMESTAMP(6)) "
+        "ON DUPLICATE KEY UPDATE verb = VALUES(verb), owner = VALUES(owner), asked = VALUES(asked)",
+        (run, verb, owner()),
+    )
+
+
+def take_back(connection: Connection, run: str) -> bool:
+    """Take back what was asked of a run; whether anything was."""
+    return bool(connection.run("DELETE FROM zdmigrate.request WHERE run = %s", (run,)))
 
 
 def owner() -> str:

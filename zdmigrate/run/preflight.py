@@ -12,6 +12,7 @@ from zdmigrate.run.flavours import OLDEST
 from zdmigrate.run.policy import Policy
 from zdmigrate.run.roles import Roles
 from zdmigrate.run.state import HELD_DELAY, Server, Writable
+from zdmigrate.run.topology import Topology
 
 #: Settings under which the same statement means something else, or fails, on the other server.
 _SAME_MEANING = (
@@ -21,6 +22,12 @@ _SAME_MEANING = (
 )  # fmt: skip
 #: Settings of which the candidate may have more than the primary, never less.
 _NOT_LESS = ("max_allowed_packet", "max_connections")
+
+#: Of the source, of the replica: MySQL's plugins, their old names, which are MariaDB's too.
+_SEMI_SYNC = (
+    ("rpl_semi_sync_source_enabled", "rpl_semi_sync_replica_enabled"),
+    ("rpl_semi_sync_master_enabled", "rpl_semi_sync_slave_enabled"),
+)
 
 #: What to accept when clients may write through read_only and are known not to.
 PRIVILEGED = "privileged-writers"
@@ -41,6 +48,8 @@ def reasons_to_refuse(roles: Roles, candidate: Server, policy: Policy) -> tuple[
         lambda: (reason for server in roles.replicas for reason in _replication(server, policy)),
         lambda: _unknown_followers(roles),
         lambda: _settings(roles.primary, candidate, policy),
+        lambda: _semi_sync(roles.primary, candidate),
+        lambda: _events(roles.primary, candidate),
         lambda: _managers(roles, policy),
         lambda: _privileged(roles.primary, policy),
     )
@@ -56,6 +65,56 @@ def blocking(primary: Server, policy: Policy) -> tuple[str, ...]:
         if item.seconds >= policy.long_transaction
     ]
     return tuple(found)
+
+
+def addresses(roles: Roles, topology: Topology) -> tuple[str, ...]:
+    """Names or addresses in the file that were swapped: a replica says where it found the primary."""
+    by_address = {(node.replication_host, node.replication_port): node.name for node in topology.nodes}
+    found = []
+    for server in roles.replicas:
+        assert server.replica is not None
+        there = (server.replica.source_host, server.replica.source_port)
+        name = by_address.get(there)
+        if name is not None and name != roles.primary.name:
+            found.append(
+                f"{server.name} follows {there[0]}:{there[1]}, which {topology.path} says is {name}; but the server it "
+                f"finds there is the one that the url of {roles.primary.name} leads to: names or addresses are swapped"
+            )
+    return tuple(found)
+
+
+def semi_sync_names(primary: Server) -> tuple[str, str] | None:
+    """The variables of semi-synchronous replication (the source's, the replica's), when the primary waits for it."""
+    for names in _SEMI_SYNC:
+        if primary.setting(names[0]) == "on":
+            return names
+    return None
+
+
+def _semi_sync(primary: Server, candidate: Server) -> Iterable[str]:
+    names = semi_sync_names(primary)
+    if names is None:
+        return
+    for server, name in ((primary, names[1]), (candidate, names[0])):
+        if not server.setting(name):
+            yield (
+                f"{primary.name} replicates semi-synchronously and {server.name} has no {name}: it could not take "
+                "that role; install the plugin there"
+            )
+    if candidate.setting(names[1]) == "off":
+        yield (
+            f"{primary.name} waits for acknowledgements and {candidate.name} gives none; SET GLOBAL {names[1]} = ON "
+            "there and restart its IO thread"
+        )
+
+
+def _events(primary: Server, candidate: Server) -> Iterable[str]:
+    if primary.events and primary.setting("event_scheduler") == "on" and candidate.setting("event_scheduler") != "on":
+        yield (
+            f"{primary.name} runs {len(primary.events)} event(s) and the event scheduler of {candidate.name} is "
+            f"{candidate.setting('event_scheduler').upper() or 'off'}; SET GLOBAL event_scheduler = ON there, and in "
+            "its configuration file"
+        )
 
 
 def _versions(roles: Roles) -> Iterable[str]:

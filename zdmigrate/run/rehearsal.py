@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -34,8 +34,12 @@ class _Listener:
         return 0
 
 
-def rehearse(topology: Topology, servers: Servers, old: Node, new: Node, policy: Policy) -> list[tuple[str, str]]:
-    """(node, statement) in the order a switchover sends them."""
+def rehearse(
+    topology: Topology, servers: Servers, old: Node, new: Node, policy: Policy, intent: Mapping[str, Any] | None = None
+) -> list[tuple[str, str]]:
+    """(node, statement) in the order a switchover sends them; `intent` as `runs.intent_of` makes it."""
+    events: Sequence[str] = (intent or {}).get("events", ())
+    semi_sync = (intent or {}).get("semi_sync")
     said: list[tuple[str, str]] = []
 
     def would(node: Node, act: Callable[[Dialect, Connection], object]) -> None:
@@ -49,18 +53,29 @@ def rehearse(topology: Topology, servers: Servers, old: Node, new: Node, policy:
 
     deadline = datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=policy.lease)
     would(old, lambda dialect, connection: dialect.persist(connection, writable=False))
-    would(old, lambda dialect, connection: dialect.freeze(connection, policy.freeze_wait))
+    would(old, lambda dialect, connection: dialect.freeze(connection))
     would(new, lambda dialect, connection: dialect.promote(connection, deadline))
+    would(new, lambda dialect, connection: dialect.forget_source(connection))
+    for event in events:
+        _, dialect = servers.at(new)
+        said.append((new.name, dialect.event_statement(event, "ENABLE")))
     would(old, lambda dialect, connection: dialect.fence(connection))
+    if events:
+        would(old, lambda dialect, connection: dialect.event_scheduler(connection, running=False))
     if policy.end_sessions:
         connection, dialect = servers.at(old)
         ours = servers.ids(old)
         said.extend((old.name, f"KILL {item.id}") for item in dialect.sessions(connection) if item.id not in ours)
     would(old, lambda dialect, connection: dialect.let_go(connection))
-    would(new, lambda dialect, connection: dialect.forget_source(connection))
+    if semi_sync:
+        would(old, lambda dialect, connection: dialect.set_semi_sync(connection, semi_sync, source=False))
     would(old, follow(servers.source(new), demoted=True))
     for node in topology.nodes:
         if node not in (old, new):
             would(node, follow(servers.source(new), demoted=False))
+    if semi_sync:
+        would(new, lambda dialect, connection: dialect.set_semi_sync(connection, semi_sync, source=True))
+    if events:
+        would(old, lambda dialect, connection: dialect.event_scheduler(connection, running=True))
     would(new, lambda dialect, connection: dialect.persist(connection, writable=True))
     return said

@@ -1,9 +1,16 @@
-"""Let writes on again after a run that stopped while they were frozen: the one rule, for resume and watchdog.
+"""Let writes on again after a run that stopped while they were frozen: the one rule, for undo, resume and watchdog.
 
-The old primary may be written to again only when the candidate cannot become writable any more. Promotion is leased:
-it is one statement that does nothing after the deadline, by the candidate's own clock. So: the candidate, asked in
-one statement, shows a clock a second past the deadline and is still read-only. Whoever cannot ask it leaves the
-primary frozen. Pure decision here; `restore_writes` carries it out.
+The old primary may be written to again only when
+
+1. the candidate cannot become writable any more. Promotion is leased: it is one statement that does nothing after
+   the deadline, by the candidate's own clock. So the candidate, asked in one statement, shows a clock a second past
+   the deadline and is still read-only. Whoever cannot ask it leaves the primary frozen, unless a person vouches that
+   it is switched off;
+2. nobody else's run has begun meanwhile: the statement goes over the connection that holds the run's lock on the old
+   primary, after the journal there was seen to say that this run has not ended. Another run begins only after this
+   one was ended, and needs the lock.
+
+Pure decision in `may_restore`; `restore_writes` carries it out.
 """
 
 from __future__ import annotations
@@ -12,18 +19,27 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, Protocol
 
 from zdmigrate.run.connection import Connection
-from zdmigrate.run.errors import LostError, ServerError
+from zdmigrate.run.errors import AbortedError, LostError, ServerError
 from zdmigrate.run.flavours import dialect_of
+from zdmigrate.run.journal import history
 from zdmigrate.run.state import Writable
 from zdmigrate.run.topology import Node
 
 #: Seconds past the deadline before anybody else may act: room for a clock that was read in the same second.
 GRACE = timedelta(seconds=1)
 
-Outcome = Literal["restored", "promoted", "writable already"]
+#: What came of it: writes go on; the candidate serves; they went on already; somebody else ended the run.
+Outcome = Literal["restored", "promoted", "writable already", "not ours"]
+
+
+class LockHolder(Protocol):
+    """Gives the connection that holds the run's lock on a node."""
+
+    def over(self, node: Node) -> Connection:
+        """See `RunLock.over`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +47,16 @@ class Frozen:
     """What must be known of a freeze to end it.
 
     Attributes:
+        run: the run's id in the journal.
         deadline: when the lease on promotion ends, by the candidate's clock; None when none was ever given.
+        candidate_is_off: a person vouches that the candidate is switched off and stays so; it is not asked.
     """
 
+    run: str
     old: Node
     candidate: Node
     deadline: datetime | None
+    candidate_is_off: bool = False
 
 
 def may_restore(
@@ -49,7 +69,12 @@ def may_restore(
 
 
 def restore_writes(
-    frozen: Frozen, seconds: float, *, said: Callable[[str], None] = lambda text: None, pause: float = 0.2
+    frozen: Frozen,
+    lock: LockHolder,
+    seconds: float,
+    *,
+    said: Callable[[str], None] = lambda text: None,
+    pause: float = 0.2,
 ) -> Outcome:
     """Wait, at most `seconds`, until the old primary may be written to again, and see to it that it is.
 
@@ -57,30 +82,48 @@ def restore_writes(
         LostError, ServerError: it could not be done in time. The primary is as it was: frozen.
     """
     end = time.monotonic() + seconds
+    last = ""
     while True:
         try:
-            with Connection(frozen.candidate) as connection:
-                answer = may_restore(*dialect_of(connection).writable(connection), frozen.deadline)
+            answer = _asked(frozen)
             if answer == "promoted":
                 return "promoted"
             if answer == "yes":
-                return _let_on(frozen.old)
+                return let_on(frozen.run, frozen.old, lock)
             problem: LostError | ServerError = LostError(frozen.candidate.name, "its lease has not ended", "promotion")
         except (LostError, ServerError) as error:
             problem = error
         if time.monotonic() > end:
             raise problem
-        said(str(problem))
+        if str(problem) != last:  # an outage of minutes must not fill a log
+            last = str(problem)
+            said(last)
         time.sleep(pause)
 
 
-def _let_on(old: Node) -> Outcome:
-    with Connection(old) as connection:
-        dialect = dialect_of(connection)
-        was = dialect.writable(connection)[0]
-        dialect.persist(connection, writable=True)
-        dialect.unfreeze(connection)
-        now = dialect.writable(connection)[0]
-    if now is not Writable.ALL:
+def _asked(frozen: Frozen) -> Literal["yes", "not yet", "promoted"]:
+    if frozen.candidate_is_off:
+        return "yes"
+    with Connection(frozen.candidate) as connection:
+        return may_restore(*dialect_of(connection).writable(connection), frozen.deadline)
+
+
+def let_on(run: str, old: Node, lock: LockHolder) -> Outcome:
+    """Let everybody write to the old primary, if the run is ours to end still (rule 2 alone; rule 1 is the caller's).
+
+    Raises:
+        LostError, ServerError: it could not be done, or nobody knows whether it was.
+    """
+    try:
+        connection = lock.over(old)
+    except AbortedError:
+        return "not ours"
+    if not any(entry.id == run and entry.state == "running" for entry in history(connection)):
+        return "not ours"
+    dialect = dialect_of(connection)
+    was = dialect.writable(connection)[0]
+    dialect.unfreeze(connection)
+    dialect.persist(connection, writable=True)
+    if dialect.writable(connection)[0] is not Writable.ALL:
         raise LostError(old.name, "it is still read-only", "SET GLOBAL read_only = OFF")
     return "writable already" if was is Writable.ALL else "restored"

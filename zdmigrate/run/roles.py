@@ -22,6 +22,11 @@ class Roles:
 
 def find_roles(servers: Sequence[Server]) -> tuple[Roles | None, tuple[str, ...]]:
     """The roles, or None with one sentence for each reason why there are none."""
+    twins = [(a, b) for number, a in enumerate(servers) for b in servers[number + 1 :] if a.identity == b.identity]
+    if twins:
+        return None, tuple(
+            f"{a.name} and {b.name} lead to one and the same server; correct the url of one of them" for a, b in twins
+        )
     heads = [server for server in servers if server.replica is None]
     if not heads:
         return None, ("every node follows another one: the primary is not in the topology, or they follow in a circle",)

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from zdmigrate.errors import ZdmigrateError
+from zdmigrate.errors import UsageError, ZdmigrateError
 from zdmigrate.run.connection import Connection
 from zdmigrate.run.errors import AbortedError, LostError, NeedsPersonError, RefusedError, ServerError
-from zdmigrate.run.journal import Entry, Journal, history, unfinished
+from zdmigrate.run.flavours import dialect_of
+from zdmigrate.run.grants import GRANTS, missing_grants
+from zdmigrate.run.journal import Entry, Journal, Verb, ask, history, take_back, unfinished
+from zdmigrate.run.lock import NAME as LOCK
 from zdmigrate.run.lock import RunLock
 from zdmigrate.run.policy import Policy
-from zdmigrate.run.preflight import blocking, reasons_to_refuse
+from zdmigrate.run.preflight import addresses, blocking, reasons_to_refuse, semi_sync_names
 from zdmigrate.run.restore import Frozen, restore_writes
 from zdmigrate.run.roles import Roles, find_roles
 from zdmigrate.run.servers import Servers
 from zdmigrate.run.state import Server, Writable
 from zdmigrate.run.steps import Listener, StepRunner
-from zdmigrate.run.switchover import KIND, Result, Switchover
+from zdmigrate.run.switchover import HOLDABLE, KIND, Result, Switchover
 from zdmigrate.run.topology import Node, Topology
 from zdmigrate.run.traffic import open_traffic
 
@@ -51,6 +55,7 @@ def preflight(topology: Topology, servers: Servers, to: Node, policy: Policy) ->
         RefusedError: with every reason.
     """
     try:
+        _may_ask(topology, servers, policy)
         found = servers.observe_all()
     except (LostError, ServerError) as error:
         raise RefusedError([f"{error}; every node has to answer before the primary may move"]) from error
@@ -61,7 +66,8 @@ def preflight(topology: Topology, servers: Servers, to: Node, policy: Policy) ->
     if candidate is None:
         raise RefusedError([f"{to.name} is the primary already"])
     reasons = reasons_to_refuse(roles, candidate, policy)
-    reasons += _errant(topology, servers, roles)
+    reasons += addresses(roles, topology)
+    reasons += _errant(topology, servers, roles, candidate)
     reasons += _account_missing(topology, servers, to)
     if policy.blockers == "abort":
         reasons += blocking(roles.primary, policy)
@@ -70,7 +76,16 @@ def preflight(topology: Topology, servers: Servers, to: Node, policy: Policy) ->
     return Preflight(roles, candidate)
 
 
-def _errant(topology: Topology, servers: Servers, roles: Roles) -> tuple[str, ...]:
+def _may_ask(topology: Topology, servers: Servers, policy: Policy) -> None:
+    """The account may see and do what a switchover needs, on every node."""
+    if GRANTS in policy.accept:
+        return
+    reasons = tuple(reason for item in topology.nodes for reason in missing_grants(*servers.at(item)))
+    if reasons:
+        raise RefusedError(reasons)
+
+
+def _errant(topology: Topology, servers: Servers, roles: Roles, candidate: Server) -> tuple[str, ...]:
     """Transactions that a replica has and the primary lacks, or that a future replica could not get any more."""
     connection, dialect = servers.at(topology.node(roles.primary.name))
     reasons = []
@@ -82,9 +97,14 @@ def _errant(topology: Topology, servers: Servers, roles: Roles) -> tuple[str, ..
                 f"{replica.name} has transactions that {roles.primary.name} lacks ({extra}): somebody wrote to it; "
                 "compare the data, then rebuild it or replay them on the primary"
             )
-        gone = dialect.purged_for(there, connection)
-        if gone:
-            reasons.append(f"{replica.name} has purged {gone}, which {roles.primary.name} would need to follow it")
+    chosen, dialect = servers.at(topology.node(candidate.name))
+    for follower in (roles.primary, *roles.replicas):
+        gone = dialect.purged_for(chosen, servers.at(topology.node(follower.name))[0])
+        if gone and follower is not candidate:
+            reasons.append(
+                f"{candidate.name} has purged {gone}, which {follower.name} lacks and would need to follow it; let "
+                f"{follower.name} catch up, or clone it anew"
+            )
     return tuple(reasons)
 
 
@@ -104,37 +124,55 @@ def switch(
     *,
     listener: Listener = lambda timing: None,
     before: Callable[[str], None] = lambda name: None,
+    hold_before: str = "",
+    began: Callable[[str], None] = lambda run: None,
 ) -> Result:
     """Move the primary to the node called `to`.
 
+    Args:
+        hold_before: pause before this step (one of `switchover.HOLDABLE`) until `zdmigrate resume` or `abort`.
+        began: told of the run's id.
+
     Raises:
-        UsageError: no such node.
+        UsageError: no such node, or a step that nothing can be held before.
         RefusedError: nothing was changed.
         AbortedError: it was given up, everything is as it was.
         NeedsPersonError: a person has to go on.
     """
     node = topology.node(to)
+    if hold_before and hold_before not in HOLDABLE:
+        raise UsageError(f"--hold-before {hold_before}: a switchover can be held before {', '.join(HOLDABLE)}")
     traffic = open_traffic(topology)
-    with _locked(topology) as (lock, servers):
+    with locked(topology) as (lock, servers):
+        _may_ask(topology, servers, policy)
         left = unfinished([servers.at(item)[0] for item in topology.nodes])
         if left is not None:
             raise RefusedError([f"the {left.kind} {left.id} of {left.owner} did not end; `zdmigrate resume` it first"])
         checked = preflight(topology, servers, node, policy)
         old = topology.node(checked.roles.primary.name)
         journal = Journal(servers.at(old)[0], KIND)
-        intent = {
-            "old": old.name,
-            "new": node.name,
-            "held": False,
-            "events": list(checked.roles.primary.events),
-            "identities": {item.name: item.identity for item in (checked.roles.primary, *checked.roles.replicas)},
-            "deadline": None,
-        }
+        intent = intent_of(checked)
         journal.begin(intent)
-        runner = StepRunner(listener=listener, before=before)
+        began(journal.id)
         return Switchover(
-            topology, servers, lock, journal, runner, traffic, policy, old, node, intent, _log(journal.id)
-        ).run()
+            topology, servers, lock, journal, StepRunner(listener=listener, before=before), traffic, policy,
+            old, node, intent, _log(journal.id), hold_before=hold_before,
+            recheck=lambda: preflight(topology, servers, node, policy),
+        ).run()  # fmt: skip
+
+
+def intent_of(checked: Preflight, *, held: bool = False) -> dict[str, Any]:
+    """What a resume of a switchover needs to know, as the journal keeps it."""
+    primary = checked.roles.primary
+    return {
+        "old": primary.name,
+        "new": checked.candidate.name,
+        "held": held,
+        "events": list(primary.events) if primary.setting("event_scheduler") == "on" else [],
+        "semi_sync": semi_sync_names(primary),
+        "identities": {item.name: item.identity for item in (primary, *checked.roles.replicas)},
+        "deadline": None,
+    }
 
 
 def history_of(topology: Topology) -> list[Entry]:
@@ -145,14 +183,68 @@ def history_of(topology: Topology) -> list[Entry]:
             for entry in history(connection):
                 if entry.id not in found or found[entry.id].state == "running":
                     found[entry.id] = entry
-    return list(found.values())
+    return sorted(found.values(), key=lambda entry: entry.age)
+
+
+def tell(topology: Topology, verb: Verb | None) -> Entry | None:
+    """Ask something of the run that is at work now (None: take back what was asked); None when none is, or had to be.
+
+    It heeds it between steps, and before the freeze only.
+    """
+    with Servers(topology) as servers:
+        reached = list(_reachable(topology, servers))
+        entry = unfinished(reached)
+        at_work = any(connection.value("SELECT IS_USED_LOCK(%s)", (LOCK,)) is not None for connection in reached)
+        if entry is None or not at_work:
+            return None
+        for connection in reached:
+            if dialect_of(connection).writable(connection)[0] is Writable.ALL:
+                if verb is not None:
+                    ask(connection, entry.id, verb)
+                    return entry
+                return entry if take_back(connection, entry.id) else None
+    return None
+
+
+def go_on(topology: Topology) -> str:
+    """Let a paused run go on; says so, or "" when none is paused."""
+    entry = tell(topology, None)
+    return f"the {entry.kind} {entry.id} of {entry.owner} goes on" if entry else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A run that did not end, and what is needed to bring it to an end.
+
+    Attributes:
+        off: names of nodes that a person vouches are switched off and stay so.
+    """
+
+    topology: Topology
+    servers: Servers
+    lock: RunLock
+    entry: Entry
+    policy: Policy
+    listener: Listener
+    off: frozenset[str] = frozenset()
+
+
+#: Who resumes a run, by its kind. Raises AbortedError when it was undone.
+RESUMERS: dict[str, Callable[[Left], Result]] = {}
 
 
 def resume(
-    topology: Topology, policy: Policy, *, listener: Listener = lambda timing: None
+    topology: Topology,
+    policy: Policy,
+    *,
+    listener: Listener = lambda timing: None,
+    off: Collection[str] = (),
 ) -> tuple[Entry | None, Result | None]:
     """Bring the newest unfinished run to an end, by what the servers say: undo it before the point of no return,
-    finish it after.
+    finish it after. Nodes that do not answer are no hindrance where they are not needed.
+
+    Args:
+        off: names of nodes that a person vouches are switched off and will not come back as they were.
 
     Returns:
         The run that was found, and what it did; (None, None) when none was unfinished.
@@ -161,47 +253,83 @@ def resume(
         AbortedError: it was undone.
         NeedsPersonError: a person has to go on.
     """
-    with _locked(topology) as (lock, servers):
+    for name in off:
+        topology.node(name)
+    with locked(topology, reachable=True) as (lock, servers):
         left = unfinished(list(_reachable(topology, servers)))
         if left is None:
             return None, None
-        if left.kind != KIND:
+        if left.kind not in RESUMERS:
             raise ZdmigrateError(f"the run {left.id} is a {left.kind}, which this version cannot resume")
-        old, new = topology.node(left.intent["old"]), topology.node(left.intent["new"])
-        if (
-            _writable(servers, new) is Writable.ALL
-            and servers.observe(new).identity == left.intent["identities"][new.name]
-        ):
-            if _writable(servers, old) is Writable.ALL:
-                raise NeedsPersonError(
-                    f"{old.name} and {new.name} are both writable",
-                    f"SET GLOBAL read_only = ON on {old.name}, then resume",
-                )
-            journal = Journal(servers.at(new)[0], KIND, left.id)
-            journal.begin(left.intent)
-            switchover = Switchover(
-                topology, servers, lock, journal, StepRunner(listener=listener), open_traffic(topology), policy,
-                old, new, left.intent, _log(left.id), hold_old=bool(left.intent["held"]),
-            )  # fmt: skip
-            return left, switchover.forward()
-        _undo(topology, servers, left, old, new)
-        raise AbortedError(f"the {left.kind} {left.id} was undone; {old.name} serves as before")
+        return left, RESUMERS[left.kind](Left(topology, servers, lock, left, policy, listener, frozenset(off)))
 
 
-def _undo(topology: Topology, servers: Servers, left: Entry, old: Node, new: Node) -> None:
-    text = left.intent.get("deadline")
-    deadline = datetime.fromisoformat(text) if text else None
-    command = f"zdmigrate resume --topology {topology.path}"
+def resume_switchover(left: Left) -> Result:
+    """Finish a switchover whose candidate was promoted; undo another one.
+
+    Raises:
+        AbortedError: it was undone.
+        NeedsPersonError: a person has to go on.
+    """
+    topology, servers, entry = left.topology, left.servers, left.entry
+    old, new = topology.node(entry.intent["old"]), topology.node(entry.intent["new"])
+    was_promoted = (
+        entry.intent.get("deadline") is not None
+        and new.name not in left.off
+        and _writable(servers, new) is Writable.ALL
+        and servers.observe(new).identity == entry.intent["identities"][new.name]
+    )
+    if not was_promoted:
+        _undo(left, old, new)
+        raise AbortedError(f"the {entry.kind} {entry.id} was undone; {old.name} serves as before")
+    if _writable(servers, old) is Writable.ALL:  # it was restarted without its fence: a second writable server
+        connection, dialect = servers.at(old)
+        dialect.fence(connection)
+    journal = Journal(servers.at(new)[0], entry.kind, entry.id)
+    journal.begin(entry.intent)
+    return Switchover(
+        topology, servers, left.lock, journal, StepRunner(listener=left.listener), open_traffic(topology), left.policy,
+        old, new, entry.intent, _log(entry.id), hold_old=bool(entry.intent["held"]), off=left.off,
+    ).forward()  # fmt: skip
+
+
+def _resume_replica_first(left: Left) -> Result:
+    from zdmigrate.run.replica_first import resume_left  # it needs this module
+
+    return resume_left(left)
+
+
+RESUMERS[KIND] = resume_switchover
+RESUMERS["replica-first"] = _resume_replica_first
+
+
+def _undo(left: Left, old: Node, new: Node) -> None:
+    topology, entry = left.topology, left.entry
+    text = entry.intent.get("deadline")
+    frozen = Frozen(entry.id, old, new, datetime.fromisoformat(text) if text else None, new.name in left.off)
+    command = resume_command(topology)
     try:
-        outcome = restore_writes(Frozen(old, new, deadline), RESTORE_SECONDS)
+        outcome = restore_writes(frozen, left.lock, RESTORE_SECONDS)
     except ZdmigrateError as error:
+        if isinstance(error, LostError) and error.node == new.name:
+            command += (
+                f"  (when {new.name} answers again; if it is switched off for good, add `--off {new.name}`: writes go "
+                f"on at {old.name} without asking it)"
+            )
         raise NeedsPersonError(f"{old.name} may be read-only still: {error}", command) from error
     if outcome == "promoted":
         raise NeedsPersonError(f"{new.name} became writable just now", command)
+    if outcome == "not ours":
+        raise NeedsPersonError("another run has ended this one meanwhile", "zdmigrate status")
     open_traffic(topology).release()
-    journal = Journal(servers.fresh(old)[0], left.kind, left.id)
-    journal.begin(left.intent)
+    journal = Journal(left.servers.fresh(old)[0], entry.kind, entry.id)
+    journal.begin(entry.intent)
     journal.end("aborted")
+
+
+def resume_command(topology: Topology) -> str:
+    """The command that brings a run to an end."""
+    return f"zdmigrate resume --topology {topology.path}"
 
 
 def _reachable(topology: Topology, servers: Servers) -> Iterator[Connection]:
@@ -222,8 +350,16 @@ def _writable(servers: Servers, node: Node) -> Writable | None:
 
 
 @contextmanager
-def _locked(topology: Topology) -> Iterator[tuple[RunLock, Servers]]:
-    lock = RunLock(topology.nodes)
+def locked(topology: Topology, *, reachable: bool = False) -> Iterator[tuple[RunLock, Servers]]:
+    """The run's lock on every node (or on those that answer), and connections to them.
+
+    Raises:
+        RefusedError: another run holds it, or a node does not answer.
+    """
+    try:
+        lock = RunLock(topology.nodes, reachable=reachable)
+    except (LostError, ServerError) as error:
+        raise RefusedError([f"{error}; every node has to answer"]) from error
     try:
         with Servers(topology) as servers:
             yield lock, servers

@@ -89,6 +89,7 @@ class StepRunner:
         for step in steps:
             for left in reversed(range(tries)):
                 try:
+                    self.before(step.name)
                     self._do(step)
                     break
                 except ZdmigrateError:

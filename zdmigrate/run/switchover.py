@@ -13,16 +13,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from zdmigrate.errors import ZdmigrateError
 from zdmigrate.run.configuration import make_permanent
+from zdmigrate.run.connection import ANSWER_SECONDS, Connection
 from zdmigrate.run.errors import AbortedError, LostError, NeedsPersonError, RefusedError, ServerError
-from zdmigrate.run.journal import Journal
+from zdmigrate.run.flavours import Dialect
+from zdmigrate.run.journal import Journal, ask
 from zdmigrate.run.lock import RunLock
 from zdmigrate.run.policy import Policy
 from zdmigrate.run.preflight import blocking
-from zdmigrate.run.restore import Frozen, restore_writes
+from zdmigrate.run.restore import Frozen, let_on, restore_writes
 from zdmigrate.run.servers import Servers
 from zdmigrate.run.state import Writable
 from zdmigrate.run.steps import Step, StepRunner, UndoError, signals_later
@@ -35,6 +37,8 @@ KIND = "switchover"
 UNDO_SECONDS = 20.0
 #: Seconds to find out whether a promotion whose answer was lost took place.
 DOUBT_SECONDS = 5.0
+#: Steps at which a run may be held until a person says go: later ones would act on what was checked long ago.
+HOLDABLE = ("identity", "traffic-check", "blockers", "catch-up")
 
 
 @dataclass(slots=True)
@@ -62,8 +66,12 @@ class Switchover:
 
     Attributes:
         intent: what a resume needs to know; see `runs.py`.
-        hold_old: leave the old primary held (fetching, not applying), for its own ALTER.
         log: where the watchdog writes.
+        hold_old: leave the old primary held (fetching, not applying), for its own ALTER. The switchover is then part
+            of a larger run, which ends the journal itself.
+        hold_before: pause before this step (one of HOLDABLE) until a person says go; "" for not at all.
+        recheck: the checks of `preflight`, made again after such a pause.
+        off: names of nodes that are switched off and stay so, as a person vouched.
     """
 
     topology: Topology
@@ -78,12 +86,16 @@ class Switchover:
     intent: Mapping[str, Any]
     log: Path
     hold_old: bool = False
+    hold_before: str = ""
+    recheck: Callable[[], object] = lambda: None
+    off: frozenset[str] = frozenset()
     clock: Callable[[], float] = time.monotonic
     result: Result = field(init=False)
     _watchdog: Watchdog | None = None
     _deadline: datetime | None = None
     _frozen_at: float | None = None
     _promote_sent: bool = False
+    _undone: Literal["", "restored", "promoted", "not ours", "failed"] = ""
     _stop_if_asked: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
@@ -103,58 +115,117 @@ class Switchover:
             Step("traffic-check", self.traffic.check),
             Step("blockers", self._blockers),
             Step("catch-up", self._catch_up),
-            Step("watchdog", self._start_watchdog, self._stop_watchdog),
+            Step("watchdog", self._start_watchdog, self._undo_watchdog),
             Step("fence", self._persist_fence, self._unpersist_fence),
-            Step("hold", self._hold, self._release),
+            Step("hold", self.traffic.hold, self._release),
+            Step("arm", self._arm),
         )
+        fast = (
+            Step("freeze", self._freeze, self._unfreeze),
+            Step("final-wait", self._final_wait),
+            Step("promote", self._promote),
+        )
+        frozen = {step.name for step in fast}
         asked = self.runner.before
         with signals_later() as self._stop_if_asked:
 
             def before(name: str) -> None:
                 self._stop_if_asked()
-                self.lock.check()
+                if name in frozen:  # two questions; a third node that hangs must not keep writes blocked
+                    self.lock.check(only=(self.old.name, self.new.name), retake=False)
+                else:
+                    self.lock.check()
+                    self._wait_for_go(name)
                 asked(name)
 
-            fast = (
-                Step("freeze", self._freeze, self._unfreeze),
-                Step("final-wait", self._final_wait),
-                Step("promote", self._promote),
-            )
             self.runner.before = before
             try:
                 self.runner.run([*slow, *fast])
             except UndoError as error:
-                raise NeedsPersonError(str(error), self._resume_command()) from error
+                if self._undone != "promoted":
+                    raise NeedsPersonError(str(error), self._resume_command()) from error
             except (ZdmigrateError, KeyboardInterrupt) as error:
-                with suppress(ZdmigrateError):  # the abort is what has to be told
-                    self._end_journal("aborted")
-                said = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
-                raise AbortedError(f"given up, and {self.old.name} serves as before: {said}") from error
+                raise self._given_up(error) from error
+            self.runner.before = asked
             return self.forward()
 
     def forward(self) -> Result:
-        """What comes after the promotion; may be run again by a resume."""
-        steps = [
-            Step("disarm", self._disarm),
-            Step("flip", lambda: self.traffic.flip(self.new)),
-            Step("release", self.traffic.release),
-            Step("fence-old", self._fence_old),
-            Step("forget-source", self._forget_source),
-            Step("repoint-old", self._repoint_old),
-            Step("repoint-replicas", self._repoint_replicas),
-            Step("events", self._events),
-            Step("replicates", self._replicates),
-            Step("configuration", self._configuration),
-        ]
-        try:
-            self.runner.run_on(steps)
-            self._end_journal("done")
-        except ZdmigrateError as error:
+        """What comes after the promotion; may be run again by a resume. A node that does not answer holds nobody else
+        up: what belongs to the others is done all the same, and the rest told."""
+        groups = (
+            (
+                Step("disarm", self._disarm),
+                Step("forget-source", self._forget_source),
+                Step("events", self._events),
+            ),
+            (
+                Step("flip", lambda: self.traffic.flip(self.new)),
+                Step("release", self.traffic.release),
+            ),
+            (Step("fence-old", self._fence_old), Step("repoint-old", self._repoint_old))
+            if self.old.name not in self.off
+            else (),
+            (Step("repoint-replicas", self._repoint_replicas),),
+            (
+                Step("replicates", self._replicates),
+                Step("semi-sync", self._semi_sync),
+                Step("events-old", self._events_old),
+            ),
+            (Step("configuration", self._configuration),),
+        )
+        asked = self.runner.before
+
+        def before(name: str) -> None:
+            with suppress(LostError):  # a node may be gone; what has to be done there will tell
+                self.lock.check()
+            asked(name)
+
+        self.runner.before = before
+        problems: list[ZdmigrateError] = []
+        for steps in groups:
+            try:
+                self.runner.run_on(steps)
+            except ZdmigrateError as error:
+                problems.append(error)
+        self.runner.before = asked
+        if not problems:
+            try:
+                self._end_journal("done")
+            except ZdmigrateError as error:
+                problems.append(error)
+        if problems:
+            told = "; ".join(dict.fromkeys(str(problem) for problem in problems))
             raise NeedsPersonError(
-                f"{self.new.name} is the primary now and serves, but the rest is not done: {error}",
-                self._resume_command(),
-            ) from error
+                f"{self.new.name} is the primary now, but the rest is not done: {told}", self._resume_command()
+            ) from problems[0]
         return self.result
+
+    def _given_up(self, error: BaseException) -> ZdmigrateError:
+        """What to raise after everything was undone."""
+        said = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+        if isinstance(error, RefusedError):
+            said = "; ".join(error.reasons)
+        if self._undone == "not ours":
+            return NeedsPersonError(f"given up ({said}); another run has ended this one meanwhile", "zdmigrate status")
+        with suppress(ZdmigrateError):  # the abort is what has to be told; an entry left open is for `resume`
+            self._end_journal("aborted")
+        return AbortedError(f"given up, and {self.old.name} serves as before: {said}")
+
+    def _wait_for_go(self, name: str) -> None:
+        """Heed what was asked of this run from elsewhere, and pause where a person wants to say go."""
+        if name == self.hold_before:
+            ask(self.journal.at, self.journal.id, "pause")
+        paused = False
+        while (asked := self.journal.asked()) is not None:
+            if asked.verb != "pause":
+                self.journal.answered()
+                raise AbortedError(f"{asked.owner} asked it to stop")
+            paused = True
+            self._stop_if_asked()
+            self.lock.check()
+            time.sleep(0.3)
+        if paused:
+            self.recheck()
 
     # --- before the point of no return
 
@@ -197,15 +268,26 @@ class Switchover:
             rounds += 1
             began = self.clock()
             if not dialect.wait_for(new, dialect.position(old), max(0.1, min(end - began, 1.0))):
+                replica = self.servers.observe(self.new).replica
+                why = "; ".join(replica.errors) if replica else "it follows nobody"
+                if replica is None or not replica.sql_running:
+                    raise LostError(self.new.name, f"it does not apply: {why or 'its applier was stopped'}", "catch-up")
                 if self.clock() > end:
-                    raise LostError(self.new.name, f"it did not catch up within {self.policy.catch_up:g} s", "catch-up")
-                continue
-            if self.clock() - began < 0.1:
+                    limit = f"it did not catch up within {self.policy.catch_up:g} s"
+                    raise LostError(self.new.name, f"{limit}{f' ({why})' if why else ''}", "catch-up")
+            elif self.clock() - began < 0.1:
                 return f"level after {rounds} round(s)"
 
     def _start_watchdog(self) -> str:
-        self._watchdog = Watchdog(self.old, self.new, self.log)
+        self._watchdog = Watchdog(self.journal.id, self.old, self.new, self.log)
         return f"process {self._watchdog.pid}"
+
+    def _undo_watchdog(self) -> None:
+        """It is needed on where we could not let writes on again: then it is left to try."""
+        if self._undone == "failed" and self._watchdog is not None:
+            self._watchdog.leave()
+            self._watchdog = None
+        self._stop_watchdog()
 
     def _stop_watchdog(self) -> None:
         if self._watchdog is not None:
@@ -218,50 +300,68 @@ class Switchover:
         return "persisted" if dialect.persist(connection, writable=False) else "not possible on this flavour"
 
     def _unpersist_fence(self) -> None:
-        connection, dialect = self.servers.fresh(self.old)
-        dialect.persist(connection, writable=True)
+        """Where a freeze was tried, taking it back did this too, or must not be done."""
+        if not self._undone:
+            self._insist()
 
-    def _hold(self) -> str:
-        """Announce the deadline to the journal and the watchdog, then let new work wait at the door."""
+    def _release(self) -> None:
+        self.traffic.release()
+
+    def _arm(self) -> str:
+        """Announce when the lease on promotion ends to the journal and the watchdog, and get ready to freeze.
+
+        From here on an answer that is late is a lost one: writes are not to be blocked for longer than was said.
+        """
+        frozen, dialect = self.servers.at(self.old)
+        dialect.prepare_freeze(frozen, self.policy.freeze_wait)
         new, dialect = self.servers.at(self.new)
         _, now = dialect.writable(new)
         self._deadline = now + timedelta(seconds=self.policy.lease)
         self.intent = {**self.intent, "deadline": self._deadline.isoformat()}
         self.journal.intend(self.intent)
         assert self._watchdog is not None
-        self._watchdog.arm(self._deadline, self.policy.lease)
-        return self.traffic.hold()
+        self._watchdog.arm(self._deadline, self.policy.lease, min(self.lock.ids(self.old)))
+        self._answer_within(max(2.0, self.policy.freeze_wait + 1.0))
+        return f"until {self._deadline:%H:%M:%S} by the clock of {self.new.name}"
 
-    def _release(self) -> None:
-        self.traffic.release()
+    def _answer_within(self, seconds: float) -> None:
+        self.lock.answer_within(seconds)
+        for node in (self.old, self.new):
+            self.servers.at(node)[0].answer_within(seconds)
 
     def _freeze(self) -> str:
         connection, dialect = self.servers.at(self.old)
         self._frozen_at = self.clock()
-        dialect.freeze(connection, self.policy.freeze_wait)
+        dialect.freeze(connection)
         return f"nobody writes to {self.old.name}"
 
     def _unfreeze(self) -> None:
         """Writes go on at the old primary, unless the candidate was, or could still be, promoted."""
+        self._undone = "failed"
         self.servers.close(self.old)  # on MariaDB this gives the lock back too
-        deadline = self._deadline if self._promote_sent else None
-        if self._promote_sent:
-            outcome = restore_writes(Frozen(self.old, self.new, deadline), UNDO_SECONDS)
-            if outcome == "promoted":
-                raise LostError(self.new.name, "it is writable already; the run has to go forward", "promote")
+        if not self._promote_sent:
+            self._insist()
             return
+        frozen = Frozen(self.journal.id, self.old, self.new, self._deadline)
+        outcome = restore_writes(frozen, self.lock, UNDO_SECONDS)
+        if outcome == "promoted":
+            self._undone = "promoted"
+            raise LostError(self.new.name, "it is writable already, so the run goes forward", "promote")
+        self._undone = "not ours" if outcome == "not ours" else "restored"
+
+    def _insist(self) -> None:
+        """Let writes on again; nobody was asked to promote the candidate."""
         end = self.clock() + UNDO_SECONDS
         while True:
             try:
-                connection, dialect = self.servers.fresh(self.old)
-                dialect.unfreeze(connection)
-                if dialect.writable(connection)[0] is Writable.ALL:
-                    return
-                raise LostError(self.old.name, "it is still read-only", "SET GLOBAL read_only = OFF")
-            except ZdmigrateError:
+                outcome = let_on(self.journal.id, self.old, self.lock)
+                break
+            except (LostError, ServerError):
                 if self.clock() > end:
+                    self._undone = "failed"
                     raise
                 time.sleep(0.1)
+        self._undone = "not ours" if outcome == "not ours" else "restored"
 
     def _final_wait(self) -> str:
         """The candidate has everything the frozen primary has, and the primary did not move meanwhile."""
@@ -320,12 +420,16 @@ class Switchover:
 
     def _disarm(self) -> str:
         self._stop_watchdog()
+        with suppress(ZdmigrateError):  # a node may be gone; what has to be done there will tell
+            self._answer_within(ANSWER_SECONDS)
         return "nothing is left to restore"
 
     def _fence_old(self) -> str:
         """Sessions that stay on the old primary are ended, then the freeze lets go; nobody may write there still."""
-        connection, dialect = self.servers.at(self.old)
+        connection, dialect = self._at(self.old)
         dialect.fence(connection)
+        if self.intent.get("events"):
+            dialect.event_scheduler(connection, running=False)
         if self.policy.end_sessions:
             ours = self.servers.ids(self.old)
             others = [item for item in dialect.sessions(connection) if item.id not in ours | self.lock.ids(self.old)]
@@ -336,7 +440,7 @@ class Switchover:
         return f"ended {self.result.ended_sessions} session(s)"
 
     def _forget_source(self) -> str:
-        connection, dialect = self.servers.at(self.new)
+        connection, dialect = self._at(self.new)
         if not dialect.replica_rows(connection):
             return "follows nobody already"
         dialect.forget_source(connection)
@@ -347,9 +451,10 @@ class Switchover:
 
         A write it got after the freeze is an alarm: following would bury it.
         """
-        connection, dialect = self.servers.at(self.old)
+        source = self.servers.observe(self.new)
+        connection, dialect = self._at(self.old)
         rows = dialect.replica_rows(connection)
-        if rows and dialect.replica_of(rows[0]).source_id == self.servers.observe(self.new).own_id:
+        if rows and dialect.replica_of(rows[0]).source_id == source.own_id:
             return "follows already"
         here, _ = self.servers.at(self.new)
         extra = dialect.errant(connection, here)
@@ -359,6 +464,8 @@ class Switchover:
                 f"(mysqlbinlog), save what matters, and clone {self.old.name} from {self.new.name}",
                 self._resume_command(),
             )
+        if names := self.intent.get("semi_sync"):
+            dialect.set_semi_sync(connection, names, source=False)
         dialect.follow(connection, self.servers.source(self.new, held=self.hold_old), demoted=True)
         return "held" if self.hold_old else "follows"
 
@@ -366,9 +473,9 @@ class Switchover:
         source = self.servers.observe(self.new)
         moved = []
         for node in self.topology.nodes:
-            if node in (self.old, self.new):
+            if node in (self.old, self.new) or node.name in self.off:
                 continue
-            connection, dialect = self.servers.at(node)
+            connection, dialect = self._at(node)
             rows = dialect.replica_rows(connection)
             if rows and dialect.replica_of(rows[0]).source_id == source.own_id:
                 continue
@@ -379,7 +486,7 @@ class Switchover:
     def _events(self) -> str:
         """What the old primary ran by its event scheduler, the new one runs now; ALTER EVENT replicates the rest."""
         wanted = self.intent.get("events", [])
-        connection, dialect = self.servers.at(self.new)
+        connection, dialect = self._at(self.new)
         enabled = set(self.servers.observe(self.new).events)
         missing = [event for event in wanted if event not in enabled]
         for event in missing:
@@ -388,14 +495,14 @@ class Switchover:
 
     def _replicates(self) -> str:
         """A row written now (the journal's own) is seen on every node that applies."""
-        self.journal.at = self.servers.at(self.new)[0]
+        connection, dialect = self._at(self.new)
+        self.journal.at = connection
         self.journal.intend(self.intent)
-        connection, dialect = self.servers.at(self.new)
         position = dialect.position(connection)
         for node in self.topology.nodes:
-            if node == self.new or (node == self.old and self.hold_old):
+            if node == self.new or (node == self.old and self.hold_old) or node.name in self.off:
                 continue
-            there, _ = self.servers.at(node)
+            there, _ = self._at(node)
             if not dialect.wait_for(there, position, 10.0):
                 errors = "; ".join(self._errors(node)) or "it is slow"
                 raise LostError(node.name, f"it does not follow {self.new.name}: {errors}", "replicates")
@@ -405,15 +512,58 @@ class Switchover:
         replica = self.servers.observe(node).replica
         return replica.errors if replica else ("it follows nobody",)
 
+    def _semi_sync(self) -> str:
+        """The roles of semi-synchronous replication move too; not before somebody acknowledges, or commits wait."""
+        names = self.intent.get("semi_sync")
+        if not names:
+            return "not in use"
+        connection, dialect = self._at(self.new)
+        dialect.set_semi_sync(connection, names, source=True)
+        source, replica = names
+        for node, on, off in ((self.new, source, replica), (self.old, replica, source)):
+            todo = f"write `{on} = ON` and `{off} = OFF` into the [mysqld] section of {node.name}'s configuration file"
+            if todo not in self.result.todo:
+                self.result.todo.append(todo)
+        return f"{self.new.name} waits for acknowledgements"
+
+    def _events_old(self) -> str:
+        return "it is held" if self.hold_old else self.wake_events()
+
+    def wake_events(self) -> str:
+        """The event scheduler of the old primary, stopped by us, runs again: its events were disabled by then.
+
+        Whoever left the old primary held calls this when it has applied what the new one wrote.
+        """
+        if not self.intent.get("events") or self.old.name in self.off:
+            return "nothing to do"
+        connection, dialect = self._at(self.old)
+        enabled = self.servers.observe(self.old).events
+        if enabled:
+            raise LostError(self.old.name, f"it would still run {', '.join(enabled)}", "event_scheduler = ON")
+        dialect.event_scheduler(connection, running=True)
+        return f"{self.old.name} runs none of them"
+
     def _configuration(self) -> str:
         """What a restart brings back is right on both servers, or a person is told the line to write."""
         for node, writable in ((self.new, True), (self.old, False)):
+            if node.name in self.off:
+                self.result.todo.append(f"clone {node.name} from {self.new.name} before it is used again")
+                continue
             todo = make_permanent(self.servers, node, writable=writable)
-            if todo:
+            if todo and todo not in self.result.todo:
                 self.result.todo.append(todo)
         return "; ".join(self.result.todo) or "right"
 
     # --- helpers
+
+    def _at(self, node: Node) -> tuple[Connection, Dialect]:
+        """The connection to a node, replaced when the last one was lost."""
+        connection, dialect = self.servers.at(node)
+        try:
+            connection.value("SELECT 1")
+        except LostError:
+            return self.servers.fresh(node)
+        return connection, dialect
 
     def _end_journal(self, state: str) -> None:
         self._stop_watchdog()
@@ -421,6 +571,9 @@ class Switchover:
         self.journal.at = self.servers.fresh(node)[0]
         for timing in self.runner.timings:
             self.journal.note(timing.name, timing.outcome, timing.seconds * 1000, timing.detail[:500])
+        if self.hold_old:
+            self.journal.flush()
+            return
         self.journal.end("done" if state == "done" else "aborted")
 
     def _resume_command(self) -> str:

@@ -118,6 +118,23 @@ def read_topology(path: Path, environ: Mapping[str, str] = os.environ) -> Topolo
     return _Reader(str(path), environ).topology(content)
 
 
+def single_server(url: str, environ: Mapping[str, str] = os.environ) -> Topology:
+    """One server as a topology of one node, for a run that needs no other.
+
+    Raises:
+        UsageError: when it is no URL of a database on MySQL or MariaDB.
+    """
+    try:
+        parsed = make_url(expand_variables(url, environ))
+    except (ArgumentError, ValueError) as error:
+        raise UsageError("--url is not a database URL; write mysql+pymysql://user@host:3306/database") from error
+    if parsed.get_backend_name() not in ("mysql", "mariadb") or not parsed.database:
+        shown = parsed.render_as_string(hide_password=True)
+        raise UsageError(f"--url {shown} is no database; write mysql+pymysql://user@host:3306/database")
+    host, port = parsed.host or "localhost", parsed.port or 3306
+    return Topology((Node("server", parsed, host, port),), Account("", ""), path="--url")
+
+
 class _Reader:
     def __init__(self, path: str, environ: Mapping[str, str]) -> None:
         self._path = path

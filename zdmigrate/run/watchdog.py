@@ -2,8 +2,9 @@
 
 A process of its own, in a session of its own, started before the freeze. It is told over its standard input (so no
 password is on a command line): first a line of JSON with both nodes; it connects to them and answers `ready`; then
-`armed DEADLINE` just before the freeze and `done` after the promotion or the unfreeze. The end of that pipe, or the
-deadline passing without `done`, makes it act, by the rule in `restore.py`; it can never make two writable servers.
+`armed DEADLINE SECONDS HOLDER` just before the freeze and `done` after the promotion or the unfreeze. The end of
+that pipe, or the deadline passing without `done`, makes it act, by the rule in `restore.py`; it can never make two
+writable servers.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ import time
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from subprocess import Popen
 from typing import IO, Any
 
 from sqlalchemy.engine import make_url
 
 from zdmigrate.errors import ZdmigrateError
 from zdmigrate.run.connection import Connection
+from zdmigrate.run.lock import SuccessorLock
 from zdmigrate.run.restore import GRACE, Frozen, restore_writes
 from zdmigrate.run.topology import Node
 
@@ -30,68 +33,93 @@ from zdmigrate.run.topology import Node
 PATIENCE = 600.0
 _READY_SECONDS = 15.0
 
+#: Watchdogs that were left to act: kept, because Python complains of a child whose handle is thrown away.
+_left: list[Popen[str]] = []
+
 
 class Watchdog:
     """The tool's side: starts the process and talks to it."""
 
-    def __init__(self, old: Node, candidate: Node, log: Path) -> None:
+    def __init__(self, run: str, old: Node, candidate: Node, log: Path) -> None:
         """Start it and wait until it has reached both servers.
 
         Raises:
             ZdmigrateError: it could not; then there must be no freeze.
         """
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as file:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "zdmigrate.run.watchdog"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=file,
-                start_new_session=True,
-                text=True,
-                env=_environment(),
-            )
-        self._send(json.dumps({"old": _plain(old), "candidate": _plain(candidate)}))
-        assert self._process.stdout is not None
-        readable, _, _ = select.select([self._process.stdout], [], [], _READY_SECONDS)
-        answer = self._process.stdout.readline().strip() if readable else ""
-        if answer != "ready":
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("a", encoding="utf-8") as file:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "zdmigrate.run.watchdog"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=file,
+                    start_new_session=True,
+                    text=True,
+                    env=_environment(),
+                )
+        except OSError as error:
+            raise ZdmigrateError(
+                f"the watchdog cannot be started, so nothing was frozen: {error}. It logs to {log}; "
+                "XDG_STATE_HOME names another folder"
+            ) from error
+        try:
+            self._send(json.dumps({"run": run, "old": _plain(old), "candidate": _plain(candidate)}))
+            assert self._process.stdout is not None
+            readable, _, _ = select.select([self._process.stdout], [], [], _READY_SECONDS)
+            answer = self._process.stdout.readline().strip() if readable else ""
+            if answer != "ready":
+                raise ZdmigrateError("it did not become ready")
+        except BaseException as error:
             self._process.kill()
-            self.close()
-            raise ZdmigrateError(f"the watchdog did not become ready, so nothing was frozen; its log is {log}")
+            self._process.wait()
+            self._close()
+            if isinstance(error, ZdmigrateError):
+                raise ZdmigrateError(
+                    f"the watchdog did not become ready, so nothing was frozen{_last_line(log)}; its log is {log}"
+                ) from error
+            raise
 
     @property
     def pid(self) -> int:
         """Its process id."""
         return self._process.pid
 
-    def arm(self, deadline: datetime, seconds: float) -> None:
-        """From here on it acts when we end, or when `seconds` have passed without `disarm`."""
-        self._send(f"armed {deadline.isoformat()} {seconds}")
+    def arm(self, deadline: datetime, seconds: float, holder: int) -> None:
+        """From here on it acts when we end, or when `seconds` have passed without `disarm`.
+
+        `holder` is the server's number of our connection that holds the run's lock on the old primary.
+        """
+        self._send(f"armed {deadline.isoformat()} {seconds} {holder}")
 
     def disarm(self) -> None:
-        """There is nothing to restore any more."""
-        self._send("done")
+        """There is nothing to restore any more. One that has ended already is fine."""
+        with suppress(ZdmigrateError):
+            self._send("done")
         try:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             self._process.kill()
-        self.close()
+            self._process.wait()
+        self._close()
 
-    def close(self) -> None:
-        """Close our ends. A watchdog that was armed and not disarmed acts now, and outlives us."""
+    def leave(self) -> None:
+        """We could not let writes on again: it tries on, also when we have ended."""
+        self._close()
+        _left.append(self._process)
+
+    def _close(self) -> None:
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 with suppress(OSError):  # it is gone, and so is what we would have told it
                     stream.close()
-        self._process.poll()
 
     def _send(self, line: str) -> None:
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(line + "\n")
             self._process.stdin.flush()
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: our end is closed
             raise ZdmigrateError("the watchdog is gone; nothing may be frozen without it") from error
 
 
@@ -100,6 +128,14 @@ def _environment() -> dict[str, str]:
     package = str(Path(__file__).resolve().parents[2])
     inherited = os.environ.get("PYTHONPATH")
     return {**os.environ, "PYTHONPATH": package + (os.pathsep + inherited if inherited else "")}
+
+
+def _last_line(log: Path) -> str:
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return f" ({lines[-1]})" if lines else ""
 
 
 def _plain(node: Node) -> dict[str, Any]:
@@ -142,27 +178,28 @@ def watch(descriptor: int, answers: IO[str], log: IO[str]) -> int:
     commands = _Commands(descriptor)
 
     def say(text: str) -> None:
-        log.write(f"{datetime.now().isoformat(timespec='seconds')} {text}\n")
-        log.flush()
+        with suppress(OSError):  # a full disk must not keep writes blocked
+            log.write(f"{datetime.now().isoformat(timespec='seconds')} {text}\n")
+            log.flush()
 
     told = json.loads(commands.line() or "{}")
     if not told:
         return 0
     old, candidate = _node(told["old"]), _node(told["candidate"])
-    for node in (old, candidate):
-        Connection(node).close()
+    lock = SuccessorLock(old, said=say)
+    Connection(candidate).close()
     answers.write("ready\n")
     answers.flush()
     armed = (commands.line() or "").split()
     if not armed or armed[0] != "armed":
         return 0  # the tool ended, or thought better of it, before it froze anything
-    deadline, seconds = datetime.fromisoformat(armed[1]), float(armed[2])
+    deadline, seconds, lock.holder = datetime.fromisoformat(armed[1]), float(armed[2]), int(armed[3])
     word = commands.line(seconds + GRACE.total_seconds())
     if word == "done":
         return 0
     say(f"the tool {'stalled' if word is None else 'ended'} while {old.name} was frozen")
     try:
-        outcome = restore_writes(Frozen(old, candidate, deadline), PATIENCE, said=say)
+        outcome = restore_writes(Frozen(told["run"], old, candidate, deadline), lock, PATIENCE, said=say)
     except ZdmigrateError as error:
         say(f"{old.name} is still read-only: {error}; run `zdmigrate resume`")
         return 5

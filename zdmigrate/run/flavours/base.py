@@ -9,10 +9,12 @@ from datetime import datetime
 
 from zdmigrate.flavour import Flavour
 from zdmigrate.run.connection import OURS, Connection, Row, quoted
-from zdmigrate.run.errors import ServerError
+from zdmigrate.run.errors import LostError
 from zdmigrate.run.state import Replica, Server, Session, Writable
 from zdmigrate.run.topology import Account
 
+#: The named lock of the connection that freezes.
+FREEZER = "zdmigrate.freeze"
 #: Users of the server itself; their connections are never ours to judge or to end.
 _SERVER_USERS = frozenset({"system user", "event_scheduler", "unauthenticated user", "mysql.session", "mysql.sys"})
 #: Commands of connections that carry replication.
@@ -151,9 +153,28 @@ class Dialect(abc.ABC):
 
     # --- writes
 
+    def prepare_freeze(self, connection: Connection, seconds: int) -> None:
+        """Make `connection` the one that freezes, for whoever unfreezes to find, and bound what it will wait for.
+
+        A freeze whose answer is lost may be on the wire still; once its connection is ended it cannot arrive late.
+        """
+        connection.run("SET SESSION lock_wait_timeout = %s", (seconds,))
+        if connection.value("SELECT GET_LOCK(%s, 5)", (FREEZER,)) != 1:
+            raise LostError(connection.node.name, "an earlier freeze has not gone yet", "GET_LOCK")
+
     @abc.abstractmethod
-    def freeze(self, connection: Connection, seconds: int) -> None:
-        """Stop every write, or change nothing: waits at most `seconds` for statements that write right now."""
+    def freeze(self, connection: Connection) -> None:
+        """Stop every write, or change nothing. `prepare_freeze` said how long to wait for those that write now."""
+
+    def end_freezer(self, connection: Connection) -> None:
+        """End the connection that froze, or is about to: its owner died, stalled or is cut off. Then it is gone."""
+        holder = connection.value("SELECT IS_USED_LOCK(%s)", (FREEZER,))
+        if holder is None or int(holder) == connection.id:
+            return
+        connection.kill(int(holder))
+        if connection.value("SELECT GET_LOCK(%s, 5)", (FREEZER,)) != 1:
+            raise LostError(connection.node.name, f"connection {int(holder)}, which froze it, does not end", "KILL")
+        connection.value("SELECT RELEASE_LOCK(%s)", (FREEZER,))
 
     @abc.abstractmethod
     def let_go(self, connection: Connection) -> None:
@@ -161,7 +182,7 @@ class Dialect(abc.ABC):
 
     @abc.abstractmethod
     def unfreeze(self, connection: Connection) -> None:
-        """Let everybody write. Harmless on a server that is writable."""
+        """Let everybody write; the connection that froze is ended first. Harmless on a server that is writable."""
 
     @abc.abstractmethod
     def promote(self, connection: Connection, deadline: datetime) -> Writable:
@@ -179,15 +200,24 @@ class Dialect(abc.ABC):
         """End client connections; how many there were. One that ended by itself meanwhile is fine."""
         count = 0
         for session in sessions:
-            try:
-                connection.run(f"KILL {session.id}")
-                count += 1
-            except ServerError as error:
-                if error.errno != 1094:  # no such thread
-                    raise
+            connection.kill(session.id)
+            count += 1
         return count
 
+    def event_scheduler(self, connection: Connection, *, running: bool) -> bool:
+        """Start or stop the event scheduler where events could write through `fence`; whether that was needed."""
+        return False
+
     # --- replication
+
+    def set_semi_sync(self, connection: Connection, names: Sequence[str], *, source: bool) -> None:
+        """Make a server the source of semi-synchronous replication, or a replica that acknowledges.
+
+        Args:
+            names: the variables of the source's and of the replica's side.
+        """
+        for name, on in zip(names, (source, not source), strict=True):
+            connection.run(f"SET GLOBAL {quoted(name)} = %s", (int(on),))
 
     @abc.abstractmethod
     def wait_for(self, connection: Connection, position: str, seconds: float) -> bool:

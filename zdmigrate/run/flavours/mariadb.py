@@ -8,17 +8,13 @@ writes while its connection lives, and read_only remains when it dies.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 
 from zdmigrate.run.connection import Connection, Row
-from zdmigrate.run.errors import ServerError
-from zdmigrate.run.flavours.base import Dialect, Source, account_of, is_client, transactions
+from zdmigrate.run.flavours.base import FREEZER, Dialect, Source, account_of, is_client, transactions
 from zdmigrate.run.gtid import domains
 from zdmigrate.run.state import HELD_DELAY, Replica, Session, Writable
 
-#: The named lock of the connection that holds FLUSH TABLES WITH READ LOCK.
-_FREEZER = "zdmigrate.freeze"
 _STATE = "SELECT @@GLOBAL.gtid_binlog_state"
 
 
@@ -90,10 +86,8 @@ class MariaDB(Dialect):
             if int(sequence) > max(known.get((domain, server), 0), applied.get(int(domain), (0, 0))[1])
         )
 
-    def freeze(self, connection: Connection, seconds: int) -> None:
+    def freeze(self, connection: Connection) -> None:
         """See `Dialect.freeze`. Accounts with READ_ONLY ADMIN write through read_only, and nobody through the lock."""
-        connection.run("SET SESSION lock_wait_timeout = %s", (seconds,))
-        connection.value("SELECT GET_LOCK(%s, 0)", (_FREEZER,))  # so that whoever unfreezes finds this connection
         connection.run("FLUSH TABLES WITH READ LOCK")
         try:
             connection.run("SET GLOBAL read_only = 1")
@@ -104,14 +98,11 @@ class MariaDB(Dialect):
     def let_go(self, connection: Connection) -> None:
         """See `Dialect.let_go`. From here on accounts with READ_ONLY ADMIN can write again: end them first."""
         connection.run("UNLOCK TABLES")
-        connection.value("SELECT RELEASE_LOCK(%s)", (_FREEZER,))
+        connection.value("SELECT RELEASE_LOCK(%s)", (FREEZER,))
 
     def unfreeze(self, connection: Connection) -> None:
-        """See `Dialect.unfreeze`. The lock of a connection whose owner stalled, or is cut off, goes with it."""
-        holder = connection.value("SELECT IS_USED_LOCK(%s)", (_FREEZER,))
-        if holder is not None and int(holder) != connection.id:
-            with suppress(ServerError):  # it ended by itself
-                connection.run(f"KILL {int(holder)}")
+        """See `Dialect.unfreeze`. FLUSH TABLES WITH READ LOCK goes with the connection that holds it."""
+        self.end_freezer(connection)
         connection.run("UNLOCK TABLES")
         connection.run("SET GLOBAL read_only = 0")
 
@@ -123,6 +114,14 @@ class MariaDB(Dialect):
     def fence(self, connection: Connection) -> None:
         """See `Dialect.fence`."""
         connection.run("SET GLOBAL read_only = 1")
+
+    def event_scheduler(self, connection: Connection, *, running: bool) -> bool:
+        """See `Dialect.event_scheduler`. An event whose definer has READ_ONLY ADMIN writes through read_only."""
+        now = str(connection.value("SELECT @@GLOBAL.event_scheduler")).upper()
+        if now == "DISABLED" or now == ("ON" if running else "OFF"):
+            return False
+        connection.run(f"SET GLOBAL event_scheduler = {'ON' if running else 'OFF'}")
+        return True
 
     def persist(self, connection: Connection, *, writable: bool) -> bool:
         """See `Dialect.persist`. MariaDB has no SET PERSIST: only the configuration file survives a restart."""

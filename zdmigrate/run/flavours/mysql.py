@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from zdmigrate.run.connection import Connection, Row
-from zdmigrate.run.flavours.base import Dialect, Source, transactions
+from zdmigrate.run.flavours.base import FREEZER, Dialect, Source, transactions
 from zdmigrate.run.state import HELD_DELAY, Replica, Session, Writable
 
 
@@ -77,17 +77,18 @@ class MySQL(Dialect):
         """See `Dialect.purged_for`."""
         return _set(source.value("SELECT GTID_SUBTRACT(@@GLOBAL.gtid_purged, %s)", (self.position(replica),)))
 
-    def freeze(self, connection: Connection, seconds: int) -> None:
+    def freeze(self, connection: Connection) -> None:
         """See `Dialect.freeze`. The variable takes the global read lock and the commit lock, both bounded by
         lock_wait_timeout; an open transaction does not block it, its COMMIT then fails with 1290."""
-        connection.run("SET SESSION lock_wait_timeout = %s", (seconds,))
         connection.run("SET GLOBAL super_read_only = ON")
 
     def let_go(self, connection: Connection) -> None:
         """See `Dialect.let_go`. super_read_only is all there is."""
+        connection.value("SELECT RELEASE_LOCK(%s)", (FREEZER,))
 
     def unfreeze(self, connection: Connection) -> None:
         """See `Dialect.unfreeze`. read_only = OFF clears super_read_only too."""
+        self.end_freezer(connection)
         connection.run("SET GLOBAL read_only = OFF")
 
     def promote(self, connection: Connection, deadline: datetime) -> Writable:

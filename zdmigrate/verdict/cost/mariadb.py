@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from zdmigrate.flavour import Flavour
+from zdmigrate.history.catalog import Key, Table
 from zdmigrate.verdict.cost import types as t
 from zdmigrate.verdict.cost.changes import Change, Kind, TableFacts
 from zdmigrate.verdict.cost.mariadb_columns import COLUMN_RULES, instant, nocopy
@@ -59,6 +60,9 @@ def _combined(changes: list[Change], parts: list[Part], facts: TableFacts) -> Pa
     worst = dearest(parts)
     if worst.algorithm == "COPY":
         return worst
+    if _keeps_hash(changes, facts):
+        reason = "a unique key over a whole TEXT, BLOB or JSON column is a hidden hash, which only COPY carries over"
+        return copied(reason, "Give that key a prefix length, or drop it in an ALTER of its own first.")
     clash = _virtual_clash(changes)
     if clash:
         return copied(clash, "Put the virtual column in an ALTER of its own: INSTANT.")
@@ -79,6 +83,22 @@ def _combined(changes: list[Change], parts: list[Part], facts: TableFacts) -> Pa
         lock = worst_lock([lock, "SHARED"])
     scans = rebuild or any(item.scans for item in parts)
     return Part(algorithm, reason, lock, rebuild=rebuild, scans=scans, cheaper=cheaper, basis=worst.basis)
+
+
+def _keeps_hash(changes: list[Change], facts: TableFacts) -> bool:
+    """Measured on 10.11: every change but RENAME TO copies a table with such a key; dropping the key alone does not."""
+    kinds = {change.kind for change in changes}
+    if any(_is_hashed(facts.after, key) for key in facts.after.keys):
+        return kinds != {Kind.RENAME_TABLE}
+    return any(_is_hashed(facts.before, key) for key in facts.before.keys) and kinds != {Kind.DROP_KEY}
+
+
+def _is_hashed(table: Table, key: Key) -> bool:
+    whole = [table.column(part.column) for part in key.parts if part.column is not None and part.length is None]
+    return key.kind == "unique" and any(
+        column is not None and (column.type.name == "json" or column.type.name.endswith(("text", "blob")))
+        for column in whole
+    )
 
 
 def _restates_default(changes: list[Change]) -> bool:

@@ -1,0 +1,410 @@
+"""Whether two nodes hold the same rows of a table, while both work: a chunked checksum over their common columns.
+
+Nothing is frozen and no applier is stopped. A chunk is read on the source, then on the replica once that has applied
+whatever the source had logged by then, then on the source again. When both readings of the source agree, the chunk
+did not change on the source in between, so the replica, whose position lies between the two, must agree as well:
+if it does, the chunk is proved equal; if it still does not after several rounds, it differs. A chunk that never holds
+still is read under shared row locks on the source, which writers of these few rows wait for, bounded to a second.
+
+Values are compared as what they mean, not as they are stored: integers as numbers, text as utf8mb4, FLOAT as DOUBLE,
+DECIMAL with the longer scale. A row's hash is a quarter of a SHA-256 (MySQL 9.7 has no MD5 of its own any more); rows
+are combined by XOR and counted. CRC32, which other tools use, is linear: the same damage done to two rows of one length
+cancels out under XOR.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from zdmigrate.run.connection import Connection, quoted
+from zdmigrate.run.errors import LostError, ServerError
+from zdmigrate.run.flavours import Dialect, dialect_of
+from zdmigrate.run.topology import Node
+
+#: What one reading of a chunk should take, in seconds, and the rows it begins with and may grow to.
+CHUNK_SECONDS = 0.25
+FIRST_ROWS = 1000
+MOST_ROWS = 200_000
+#: Rows of a chunk that is read under locks.
+LOCKED_ROWS = 200
+#: Rounds in which a chunk may differ before it counts as different.
+ROUNDS = 4
+#: Seconds the replica may take to get to where the source was.
+CATCH_UP_SECONDS = 60.0
+#: Bytes that a row may come to as text: 65,535 of them in columns that are not hashed apart, all quoted in utf8mb4.
+LONGEST_ROW = 1024 * 1024
+#: Running statements on the source from which on we wait between chunks.
+BUSY_THREADS = 32
+
+_INTEGERS = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint", "year", "bit"})
+_TEXTS = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set", "json"})
+_SHAPES = frozenset(
+    {"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon", "geomcollection",
+     "geometrycollection"}
+)  # fmt: skip
+#: Types whose order is the same for every way of writing a value, so that a key of them can be cut into ranges.
+_ORDERED = frozenset(
+    {"tinyint", "smallint", "mediumint", "int", "bigint", "year", "char", "varchar", "binary", "varbinary",
+     "decimal", "date", "datetime", "timestamp", "uuid"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as information_schema has it; `generated` when its value is computed."""
+
+    name: str
+    type: str
+    full_type: str
+    collation: str
+    scale: int
+    generated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TablePair:
+    """The columns of one table on both nodes, by position where only the name differs.
+
+    Attributes:
+        source, replica: matching columns, those that both have.
+        key: the source's primary key, as far as ranges of it mean the same on both nodes; empty: one chunk.
+    """
+
+    source: tuple[Column, ...]
+    replica: tuple[Column, ...]
+    key: tuple[str, ...]
+    replica_key: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What comparing a table came to.
+
+    Attributes:
+        different: ranges of the primary key that differ, for people.
+        locked: chunks that had to be read under locks.
+        columns: how many columns were compared.
+    """
+
+    table: str
+    rows: int = 0
+    chunks: int = 0
+    locked: int = 0
+    columns: int = 0
+    seconds: float = 0.0
+    different: list[str] = field(default_factory=list)
+
+    @property
+    def equal(self) -> bool:
+        """No chunk differs."""
+        return not self.different
+
+    def __str__(self) -> str:
+        what = f"{self.rows} rows of {self.table} in {self.chunks} chunks, {self.columns} columns, {self.seconds:.1f} s"
+        return f"equal: {what}" if self.equal else f"{self.table} differs where {'; '.join(self.different[:5])}"
+
+
+def match(source: Sequence[Column], replica: Sequence[Column], key: Sequence[str]) -> TablePair:
+    """Pair the columns of both nodes: by name, else by the same place (renamed). Pure.
+
+    A generated column is compared only where both nodes compute it, or neither does.
+    """
+    by_name = {column.name.lower(): column for column in replica}
+    taken = {column.name.lower() for column in source}
+    pairs = []
+    for place, column in enumerate(source):
+        other = by_name.get(column.name.lower())
+        if other is None and place < len(replica) and replica[place].name.lower() not in taken:
+            other = replica[place]
+        if other is not None and other.generated == column.generated:
+            pairs.append((column, other))
+    own = {one.name.lower(): (one, other) for one, other in pairs}
+    usable: list[tuple[Column, Column]] = []
+    for name in key:
+        pair = own.get(name.lower())
+        if pair is None or {pair[0].type, pair[1].type} - _ORDERED or pair[0].collation != pair[1].collation:
+            break
+        usable.append(pair)
+    return TablePair(
+        tuple(one for one, _ in pairs),
+        tuple(other for _, other in pairs),
+        tuple(one.name for one, _ in usable),
+        tuple(other.name for _, other in usable),
+    )
+
+
+def value_of(column: Column, other: Column) -> str:
+    """The SQL text for what a column's value means, the same for either type of the pair. Pure.
+
+    Texts are quoted, so that no two rows are put together to the same line; NULL is told from every value.
+    """
+    name = quoted(column.name)
+    types = (column.type, other.type)
+    if column.type in _INTEGERS:
+        return f"COALESCE({name} + 0, 'n')"
+    if column.type in ("float", "double"):
+        return f"COALESCE({name} + 0e0, 'n')"
+    if column.type == "decimal":
+        return f"COALESCE(CAST({name} AS DECIMAL(65,{max(column.scale, other.scale)})), 'n')"
+    if column.type in _SHAPES:
+        return f"COALESCE(SHA2(ST_AsWKB({name}), 256), 'n')"
+    if column.type in _TEXTS:
+        text = f"CONVERT({name} USING utf8mb4)"
+        return f"COALESCE(SHA2({text}, 256), 'n')" if any(map(_large, types)) else f"QUOTE({text})"
+    if "binary" in types and column.full_type != other.full_type:
+        return f"COALESCE(SHA2(TRIM(TRAILING 0x00 FROM {name}), 256), 'n')"  # BINARY is padded to its length
+    if column.type.endswith(("blob", "binary")) or column.type == "vector":
+        return f"COALESCE(SHA2({name}, 256), 'n')"
+    return f"QUOTE(CAST({name} AS CHAR))"
+
+
+def _large(kind: str) -> bool:
+    """Values may be too long to be put together into one line."""
+    return kind.endswith("text") or kind == "json"
+
+
+def hash_of(columns: Sequence[Column], others: Sequence[Column]) -> str:
+    """The SQL expression for one row's hash. Pure."""
+    parts = ", ".join(value_of(column, other) for column, other in zip(columns, others, strict=True))
+    return f"CAST(CONV(LEFT(SHA2(CONCAT_WS(',', {parts}), 256), 16), 16, 10) AS UNSIGNED)"
+
+
+def above(key: Sequence[str], values: Sequence[Any]) -> tuple[str, list[Any]]:
+    """The condition for rows whose key is greater than `values`, with its arguments. Pure."""
+    clauses, args = [], []
+    for place in range(len(key)):
+        equal = "".join(f"{quoted(name)} = %s AND " for name in key[:place])
+        clauses.append(f"({equal}{quoted(key[place])} > %s)")
+        args += [*values[:place], values[place]]
+    return f"({quoted(key[0])} >= %s AND ({' OR '.join(clauses)}))", [values[0], *args]
+
+
+@dataclass(slots=True)
+class Comparer:
+    """Compares tables of `source` and of `replica`, which follows it.
+
+    Attributes:
+        progress: told in words how far it is.
+        check: called between chunks; may raise to stop.
+    """
+
+    source: Node
+    replica: Node
+    database: str
+    progress: Callable[[str], None] = lambda text: None
+    check: Callable[[], None] = lambda: None
+    clock: Callable[[], float] = time.monotonic
+
+    def compare(self, table: str) -> Comparison:
+        """Compare one table, completely.
+
+        Raises:
+            LostError: the replica does not get to where the source is, or a node is away.
+            ServerError: a node refused to answer.
+        """
+        began = self.clock()
+        with (
+            Connection(self.source, answer_seconds=600.0, database=self.database) as source,
+            Connection(self.replica, answer_seconds=600.0, database=self.database) as replica,
+        ):
+            for connection in (source, replica):
+                _require_long_rows(connection)
+                connection.run("SET SESSION sql_mode = '', time_zone = '+00:00', group_concat_max_len = 1048576")
+            pair = match(
+                _columns(source, self.database, table),
+                _columns(replica, self.database, table),
+                _key(source, self.database, table),
+            )
+            found = _Table(self, source, replica, dialect_of(source), table, pair).compare()
+        found.seconds = self.clock() - began
+        return found
+
+
+def _require_long_rows(connection: Connection) -> None:
+    """A row longer than a packet would hash to NULL on both nodes, and count as equal."""
+    if int(connection.value("SELECT @@max_allowed_packet")) < LONGEST_ROW:
+        raise ServerError(
+            connection.node.name, 0, f"max_allowed_packet is too small to compare rows; set {LONGEST_ROW}", "compare"
+        )
+
+
+def _columns(connection: Connection, database: str, table: str) -> list[Column]:
+    rows = connection.rows(
+        "SELECT COLUMN_NAME AS name, DATA_TYPE AS type, COLUMN_TYPE AS full_type, COLLATION_NAME AS collation, "
+        "NUMERIC_SCALE AS scale, GENERATION_EXPRESSION AS expression FROM information_schema.COLUMNS "
+        "WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s ORDER BY ORDINAL_POSITION",
+        (database, table),
+    )
+    return [
+        Column(
+            str(row["name"]),
+            str(row["type"]).lower(),
+            str(row["full_type"]).lower(),
+            str(row["collation"] or ""),
+            int(row["scale"] or 0),
+            bool(row["expression"]),
+        )
+        for row in rows
+    ]
+
+
+def _key(connection: Connection, database: str, table: str) -> list[str]:
+    rows = connection.rows(
+        "SELECT COLUMN_NAME AS name FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s "
+        "AND INDEX_NAME = 'PRIMARY' ORDER BY SEQ_IN_INDEX",
+        (database, table),
+    )
+    return [str(row["name"]) for row in rows]
+
+
+Bound = Sequence[Any] | None
+_Sum = tuple[int, int]
+
+
+class _Table:
+    """One table being compared."""
+
+    def __init__(
+        self, owner: Comparer, source: Connection, replica: Connection, dialect: Dialect, table: str, pair: TablePair
+    ) -> None:
+        self._owner = owner
+        self._source, self._replica, self._dialect = source, replica, dialect
+        self._pair = pair
+        self._name = f"{quoted(owner.database)}.{quoted(table)}"
+        self._result = Comparison(table, columns=len(pair.source))
+        self._on_source = self._select(pair.source, pair.replica)
+        self._on_replica = self._select(pair.replica, pair.source)
+
+    def _select(self, own: Sequence[Column], other: Sequence[Column]) -> str:
+        return f"SELECT COUNT(*) AS n, BIT_XOR({hash_of(own, other)}) AS h FROM {self._name}"
+
+    def compare(self) -> Comparison:
+        rows, low = FIRST_ROWS, None
+        while True:
+            self._owner.check()
+            self._wait_while_busy()
+            high = self._boundary(low, rows)
+            began = self._owner.clock()
+            self._chunk(low, high)
+            took = self._owner.clock() - began
+            self._owner.progress(f"comparing {self._result.table}: {self._result.rows} rows")
+            if high is None:
+                return self._result
+            low = high
+            rows = int(min(MOST_ROWS, max(FIRST_ROWS, rows * min(2.0, 3 * CHUNK_SECONDS / max(took, 0.001)))))
+
+    def _boundary(self, low: Bound, rows: int) -> Bound:
+        """The key of the last row of the chunk that begins after `low`; None for the rest of the table."""
+        key = self._pair.key
+        if not key:
+            return None
+        names = ", ".join(map(quoted, key))
+        where, args = ("TRUE", []) if low is None else above(key, low)
+        found = self._source.rows(
+            f"SELECT {names} FROM {self._name} WHERE {where} ORDER BY {names} LIMIT 1 OFFSET {rows - 1}", args
+        )
+        return None if not found else [found[0][name] for name in key]
+
+    def _chunk(self, low: Bound, high: Bound) -> None:
+        """One chunk; one that will not hold still is halved, and settled under locks when it is small."""
+        outcome, rows = self._settle(low, high)
+        if outcome == "moving" and rows > LOCKED_ROWS and self._pair.key:
+            middle = self._boundary(low, rows // 2)
+            if middle is not None and middle != high:
+                self._chunk(low, middle)
+                self._chunk(middle, high)
+                return
+        self._result.chunks += 1
+        if outcome == "moving":
+            self._result.locked += 1
+            outcome, rows = self._under_locks(low, high)
+        self._result.rows += rows
+        if outcome != "equal":
+            self._result.different.append(f"{self._range(low, high)} ({outcome})")
+
+    def _settle(self, low: Bound, high: Bound) -> tuple[str, int]:
+        """Read source, replica, source, until both readings of the source agree and the replica is like them."""
+        before = self._read(self._source, self._on_source, self._pair.key, low, high)
+        differed = 0
+        for _ in range(ROUNDS):
+            self._wait_for_replica()
+            there = self._read(self._replica, self._on_replica, self._pair.replica_key, low, high)
+            after = self._read(self._source, self._on_source, self._pair.key, low, high)
+            if before == after == there:
+                return "equal", there[0]
+            differed += before == after
+            before = after
+        return ("different" if differed == ROUNDS else "moving"), before[0]
+
+    def _under_locks(self, low: Bound, high: Bound) -> tuple[str, int]:
+        """Read the source with its rows locked against writers, wait for the replica, and let go."""
+        self._source.run("SET SESSION innodb_lock_wait_timeout = 1")
+        for attempt in range(ROUNDS * 5):
+            self._source.run("START TRANSACTION")
+            try:
+                here = self._read(self._source, self._on_source, self._pair.key, low, high, "LOCK IN SHARE MODE")
+                if self._dialect.wait_for(self._replica, self._dialect.position(self._source), 1.0):
+                    there = self._read(self._replica, self._on_replica, self._pair.replica_key, low, high)
+                    return ("equal" if here == there else "different"), here[0]
+            except ServerError as error:
+                if error.errno not in (1205, 1213):
+                    raise
+            finally:
+                with suppress(LostError):
+                    self._source.run("ROLLBACK")
+            time.sleep(0.1 * (attempt + 1))
+        raise LostError(
+            self._replica.node.name,
+            f"it never was where {self._source.node.name} was while {self._range(low, high)} stood still",
+            f"compare {self._result.table}",
+        )
+
+    def _read(self, at: Connection, select: str, key: Sequence[str], low: Bound, high: Bound, suffix: str = "") -> _Sum:
+        conditions, args = [], []
+        if low is not None:
+            condition, values = above(key, low)
+            conditions.append(condition)
+            args += values
+        if high is not None:
+            condition, values = above(key, high)
+            conditions.append(f"NOT {condition}")
+            args += values
+            conditions.append(f"{quoted(key[0])} <= %s")  # the range that the server's optimizer understands
+            args.append(high[0])
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        row = at.rows(f"{select}{where} {suffix}".rstrip(), args)[0]
+        return int(row["n"]), int(row["h"] or 0)
+
+    def _wait_for_replica(self) -> None:
+        position = self._dialect.position(self._source)
+        if not self._dialect.wait_for(self._replica, position, CATCH_UP_SECONDS):
+            rows = self._dialect.replica_rows(self._replica)
+            errors = "; ".join(self._dialect.replica_of(rows[0]).errors) if rows else "it follows nobody"
+            raise LostError(
+                self._replica.node.name,
+                f"it did not get to where {self._source.node.name} was ({errors or 'it is slow'})",
+                f"compare {self._result.table}",
+            )
+
+    def _wait_while_busy(self) -> None:
+        """Leave the source alone for up to ten seconds while many statements run there."""
+        for _ in range(50):
+            row = self._source.rows("SHOW GLOBAL STATUS LIKE 'Threads_running'")
+            if not row or int(row[0]["Value"]) < BUSY_THREADS:
+                return
+            time.sleep(0.2)
+
+    def _range(self, low: Bound, high: Bound) -> str:
+        def shown(values: Sequence[Any]) -> str:
+            return ", ".join(map(str, values))
+
+        key = ", ".join(self._pair.key)
+        if low is None and high is None:
+            return "any row"
+        if high is None:
+            return f"({key}) > ({shown(low or ())})"
+        return f"({key}) <= ({shown(high)})" if low is None else f"({shown(low)}) < ({key}) <= ({shown(high)})"

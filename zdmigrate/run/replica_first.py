@@ -1,0 +1,513 @@
+"""ALTER the replicas first, move the primary, then ALTER the old one: for changes whose row events cross it unharmed.
+
+Until the promotion everything can be taken back, the replicas' schema included; after it the run only goes forward.
+The old primary is *held* from its repointing on: it fetches and does not apply until it has the ALTER itself, because
+live replication onto the old schema diverges silently for a third of all ALTERs (docs/replication-classes.md). What a
+killed run left is found by looking: at the process list for an ALTER under way, at definitions for one that ended, at
+read_only for where the primary is. docs/replica-first.md says why each step is there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from zdmigrate.errors import ZdmigrateError
+from zdmigrate.plan import PlannedChange
+from zdmigrate.run import runs
+from zdmigrate.run.alter import Alteration, settings_of
+from zdmigrate.run.connection import Connection
+from zdmigrate.run.context import RunContext
+from zdmigrate.run.definition import read_definition
+from zdmigrate.run.errors import AbortedError, LostError, NeedsPersonError, RefusedError, ServerError
+from zdmigrate.run.journal import Entry, Journal
+from zdmigrate.run.replica_guards import Tables, needs_of, notes_on, proofs_of, reasons_against
+from zdmigrate.run.replica_nodes import NodeWork
+from zdmigrate.run.replica_work import KIND, DifferentError, RunJournal, SwitchJournal, Work, command
+from zdmigrate.run.restore import Frozen, restore_writes
+from zdmigrate.run.state import Writable
+from zdmigrate.run.steps import Step, StepRunner, UndoError
+from zdmigrate.run.switchover import KIND as SWITCHOVER
+from zdmigrate.run.switchover import Result as SwitchResult
+from zdmigrate.run.switchover import Switchover
+from zdmigrate.run.topology import Node
+from zdmigrate.run.traffic import open_traffic
+
+#: Seconds a proof may take while nothing is frozen.
+PROOF_SECONDS = 600.0
+_NO_SUCH_TABLE = 1146
+_TIMED_OUT = (1969, 3024)
+
+Before = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Result:
+    """What a replica-first run did.
+
+    Attributes:
+        switch: the switchover in it.
+        compared: by node and table, what its checksum came to, in words.
+        notes, todo: what to know; what a person has to do yet.
+    """
+
+    switch: SwitchResult
+    compared: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    todo: list[str] = field(default_factory=list)
+
+
+def apply_changes(
+    context: RunContext,
+    changes: Sequence[PlannedChange],
+    *,
+    to: str | None = None,
+    switch_back: bool = False,
+    before: Before = lambda name: None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Result:
+    """Carry a group of ALTERs out replica-first, with one switchover.
+
+    Args:
+        to: the node that becomes primary; default: the first replica of the topology.
+        switch_back: move the primary back when all is done.
+        before: told of each step before it begins ("switchover" before that); may raise to stop there.
+        progress: told in words what is going on, about twice a second.
+
+    Raises:
+        RefusedError: nothing was changed.
+        AbortedError: it was given up before the switch, and everything is as it was.
+        NeedsPersonError: a person has to go on; says the one command.
+    """
+    work, notes = prepare(context, changes, to=to)
+    work.switch_back = switch_back
+    journal = RunJournal(context.servers.at(context.topology.node(work.old))[0])
+    journal.begin(work.as_json())
+    result = ReplicaFirst(context, work, journal, before, progress).run()
+    result.notes = notes
+    return result
+
+
+def prepare(
+    context: RunContext, changes: Sequence[PlannedChange], *, to: str | None = None
+) -> tuple[Work, tuple[str, ...]]:
+    """Every check, changing nothing: what would be done, and notes.
+
+    Raises:
+        RefusedError: with every reason.
+    """
+    topology, servers, policy = context.topology, context.servers, context.policy
+    try:
+        found = servers.observe_all()
+    except (LostError, ServerError) as error:
+        raise RefusedError([f"{error}; every node has to answer"]) from error
+    replicas = [server.name for server in found if server.replica is not None]
+    if not replicas:
+        raise RefusedError(["no node is a replica: replica-first needs one; use --strategy direct"])
+    checked = runs.preflight(topology, servers, topology.node(to or replicas[0]), policy)
+    roles = checked.roles
+    tables = _read_tables(context, changes)
+    reasons = list(reasons_against(changes, roles, tables, topology.account.user, policy))
+    if not reasons:
+        reasons += _disproved(context, topology.node(roles.primary.name), proofs_of(changes))
+    if reasons:
+        raise RefusedError(reasons)
+    work = Work(
+        database=context.database,
+        old=roles.primary.name,
+        new=checked.candidate.name,
+        others=[server.name for server in roles.replicas if server.name != checked.candidate.name],
+        alterations=[_alteration(change) for change in changes],
+        columns=[_columns_after(change) for change in changes],
+        needs=list(needs_of(changes)),
+        proofs=list(proofs_of(changes)),
+        identities={server.name: server.identity for server in (roles.primary, *roles.replicas)},
+        before=dict(tables.definitions[roles.primary.name]),
+    )
+    return work, (*checked.notes, *notes_on(roles, tables))
+
+
+def resume(
+    context: RunContext, entry: Entry, *, undo: bool = False, progress: Callable[[str], None] = lambda text: None
+) -> Result:
+    """Go on with a run that stopped, from what the servers say; with `undo`, take it back if that is still possible.
+
+    Raises:
+        AbortedError: it was taken back.
+        NeedsPersonError: a person has to go on.
+    """
+    work = Work.of_json(entry.intent)
+    topology, servers = context.topology, context.servers
+    old, new = topology.node(work.old), topology.node(work.new)
+    for node in (old, new):
+        now = servers.observe(node).identity
+        if now != work.identities[node.name]:
+            raise NeedsPersonError(
+                f"{node.name} is not the server that the run {entry.id} began with ({now})",
+                f"correct {topology.path}, then `zdmigrate resume --topology {topology.path}`",
+            )
+    promoted = _was_promoted(context, work)
+    journal = RunJournal(servers.at(new if promoted else old)[0], entry.id)
+    run = ReplicaFirst(context, work, journal, lambda name: None, progress)
+    if promoted:
+        if undo:
+            raise NeedsPersonError(
+                f"{new.name} is the primary already: it can only go on", f"zdmigrate resume --topology {topology.path}"
+            )
+        return run.go_on_after_the_switch()
+    if work.switch is not None:
+        run.let_writes_on()
+    journal.begin(work.as_json())
+    if undo or work.phase == "undo":
+        run.take_back()
+    return run.run()
+
+
+def resume_left(left: runs.Left) -> SwitchResult:
+    """What `zdmigrate resume` calls for a run of this kind."""
+    work = Work.of_json(left.entry.intent)
+    journal = RunJournal(left.servers.at(left.topology.node(work.old))[0], left.entry.id)
+    context = RunContext(left.topology, left.servers, left.lock, journal, left.policy, left.listener, work.database)
+    try:
+        asked = journal.asked()
+        return resume(context, left.entry, undo=asked is not None and asked.verb != "pause").switch
+    except LostError as error:
+        raise NeedsPersonError(
+            f"what became of the run {left.entry.id} cannot be known while a node is away: {error}", command(context)
+        ) from error
+
+
+class ReplicaFirst:
+    """One run, begun or resumed."""
+
+    def __init__(
+        self,
+        context: RunContext,
+        work: Work,
+        journal: Journal,
+        before: Before = lambda name: None,
+        progress: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self._context = context
+        self._work = work
+        self._journal = journal
+        self._before = before
+        self._progress = progress
+        self._old = context.topology.node(work.old)
+        self._new = context.topology.node(work.new)
+        self._others = [context.topology.node(name) for name in work.others]
+        self._switched: SwitchResult | None = None
+        self._nodes = NodeWork(context, work, journal.id, self._keep, progress)
+        self._runner = StepRunner(listener=context.listener, before=self._before_step)
+
+    def run(self) -> Result:
+        """Replicas, switchover, old primary; see `apply_changes`."""
+        # The candidate comes last: between its comparison and the switch nothing else takes time.
+        steps = [step for node in (*self._others, self._new) for step in self._steps_of(node)]
+        try:
+            try:
+                self._runner.run(steps)
+            except UndoError as error:
+                raise NeedsPersonError(str(error), command(self._context)) from error
+            except (ZdmigrateError, KeyboardInterrupt) as error:
+                self._end("aborted")
+                said = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+                raise AbortedError(f"given up, and every node is as it was: {said}") from error
+            self._switch()
+            return self._finish()
+        finally:
+            self._hand_back()
+
+    def go_on_after_the_switch(self) -> Result:
+        """The candidate is the primary: finish, from wherever it stopped."""
+        try:
+            self._journal.begin(self._work.as_json())
+            if self._work.phase != "switched":
+                self._switched = self._switchover().forward()
+                self._work.phase = "switched"
+                self._keep()
+            return self._finish()
+        finally:
+            self._hand_back()
+
+    def let_writes_on(self) -> None:
+        """The run stopped in the middle of its switchover: nobody was promoted, so the old primary serves again."""
+        assert self._work.switch is not None
+        text = self._work.switch.get("deadline")
+        deadline = datetime.fromisoformat(text) if text else None
+        try:
+            outcome = restore_writes(
+                Frozen(self._journal.id, self._old, self._new, deadline), self._context.lock, runs.RESTORE_SECONDS
+            )
+        except ZdmigrateError as error:
+            raise NeedsPersonError(
+                f"{self._old.name} may be read-only still: {error}", command(self._context)
+            ) from error
+        if outcome == "promoted":
+            raise NeedsPersonError(f"{self._new.name} became writable just now", command(self._context))
+        if outcome == "not ours":
+            raise AbortedError(f"somebody else ended the run {self._journal.id} meanwhile")
+        open_traffic(self._context.topology).release()
+        self._work.switch = None
+        self._work.phase = "replicas"
+
+    def take_back(self) -> None:
+        """Undo everything, from whatever state.
+
+        Raises:
+            AbortedError: always, when it is done.
+            NeedsPersonError: it could not be done.
+        """
+        problems = []
+        for node in (self._new, *reversed(self._others)):
+            try:
+                self._nodes.undo_alter(node)
+            except ZdmigrateError as error:
+                problems.append(str(error))
+        if problems:
+            raise NeedsPersonError("; ".join(problems), command(self._context))
+        self._end("aborted")
+        self._hand_back()
+        raise AbortedError(f"the {KIND} run {self._journal.id} was taken back; {self._old.name} serves as before")
+
+    def _steps_of(self, node: Node) -> tuple[Step, ...]:
+        return (
+            Step(f"alter {node.name}", lambda: self._nodes.alter_replica(node), lambda: self._nodes.undo_alter(node)),
+            Step(f"catch up {node.name}", lambda: self._nodes.catch_up(node, self._old)),
+            Step(f"compare {node.name}", lambda: self._nodes.compare(node, self._old)),
+        )
+
+    def _before_step(self, name: str) -> None:
+        self._context.lock.check()
+        self._heed()
+        self._before(name)
+
+    def _heed(self) -> None:
+        """Wait, or stop, if somebody asked this run to (`zdmigrate pause`, `zdmigrate abort`)."""
+        while True:
+            self._journal.at = self._context.servers.at(self._serving())[0]
+            asked = self._journal.asked()
+            if asked is None:
+                return
+            if asked.verb != "pause":
+                raise AbortedError(f"{asked.owner} asked for it")
+            self._progress(f"paused by {asked.owner}")
+            time.sleep(1.0)
+
+    def _switch(self) -> None:
+        work, context = self._work, self._context
+        try:
+            self._before_step("switchover")
+            took = self._prove(PROOF_SECONDS)
+            if took > context.policy.freeze_cap / 2:
+                raise LostError(
+                    self._old.name,
+                    f"the proof takes {took:.1f} s and has to be repeated while writes are blocked, for at most "
+                    f"{context.policy.freeze_cap:g} s (--freeze-cap): give it an index, or a longer cap",
+                    "proof",
+                )
+            checked = runs.preflight(context.topology, context.servers, self._new, context.policy)
+            work.switch = runs.intent_of(checked, held=True)
+            work.phase = "switch"
+            self._keep()
+            self._switched = self._switchover().run()
+        except (AbortedError, RefusedError, LostError, ServerError, KeyboardInterrupt) as error:
+            said = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+            work.switch, work.phase = None, "replicas"
+            with suppress(ZdmigrateError):  # a resume finds out by itself
+                self._keep()
+            raise NeedsPersonError(
+                f"{self._old.name} serves as before, and the replicas have the ALTER and follow; the switch was not "
+                f"made: {said}",
+                f"{command(self._context)} tries again; after `zdmigrate abort` it takes the ALTER back",
+            ) from error
+        work.phase = "switched"
+        self._keep()
+
+    def _switchover(self, *, hold_old: bool = True) -> Switchover:
+        assert self._work.switch is not None
+        context = self._context
+        serving = self._serving()
+        journal = SwitchJournal(context.servers.at(serving)[0], self._journal.id, self._keep_switch)
+        return Switchover(
+            context.topology, context.servers, context.lock, journal,
+            StepRunner(listener=context.listener, before=self._within_switch), open_traffic(context.topology),
+            context.policy, self._old, self._new, self._work.switch, runs.state_folder() / f"{self._journal.id}.log",
+            hold_old=hold_old,
+        )  # fmt: skip
+
+    def _keep_switch(self, at: Connection, intent: Mapping[str, Any]) -> None:
+        self._work.switch = dict(intent)
+        self._journal.at = at
+        self._journal.intend(self._work.as_json())
+
+    def _within_switch(self, name: str) -> None:
+        self._before(name)
+        if name == "promote":  # everything is frozen: what is true now stays true
+            self._still_as_altered()
+            self._prove(self._context.policy.freeze_cap / 2)
+
+    def _still_as_altered(self) -> None:
+        """Nobody else altered the tables meanwhile."""
+        final = self._work.final()
+        for node, expected in ((self._old, self._work.before), (self._new, final)):
+            connection, _ = self._context.servers.at(node)
+            for table in self._work.tables:
+                if read_definition(connection, self._work.database, table) != expected[table]:
+                    raise ServerError(node.name, 0, f"somebody else altered {table} meanwhile", "SHOW CREATE TABLE")
+
+    def _prove(self, seconds: float) -> float:
+        """Ask the proofs on the primary; how long that took.
+
+        Raises:
+            ServerError: a row speaks against it.
+            LostError: it was not answered in time.
+        """
+        began = time.monotonic()
+        if self._work.proofs:
+            found = _disproved(self._context, self._old, self._work.proofs, seconds)
+            if found:
+                raise ServerError(self._old.name, 0, "; ".join(found), "proof")
+        return time.monotonic() - began
+
+    def _finish(self) -> Result:
+        """The old primary gets the ALTERs while it is held, then applies what it fetched."""
+        work, old, new = self._work, self._old, self._new
+        steps = [
+            Step("restore conversions", self._nodes.settings_back),
+            Step(f"alter {old.name}", self._nodes.alter_old),
+            Step(f"release {old.name}", self._nodes.release_old),
+            Step(f"catch up {old.name}", lambda: self._nodes.catch_up(old, new)),
+            Step("events-old", lambda: self._switchover(hold_old=False).wake_events()),
+        ]
+        try:
+            self._runner.run_on(steps)
+            self._runner.run([Step(f"compare {old.name}", lambda: self._nodes.compare(old, new))])
+        except NeedsPersonError:
+            raise
+        except DifferentError as error:
+            raise NeedsPersonError(
+                f"{new.name} is the primary and serves with the ALTER, but {error}. Look at these rows on both",
+                f"clone {old.name} from {new.name}, or correct it, then {command(self._context)}",
+            ) from error
+        except (ZdmigrateError, KeyboardInterrupt) as error:
+            said = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+            raise NeedsPersonError(
+                f"{new.name} is the primary and serves with the ALTER, but the rest is not done: {said}",
+                command(self._context),
+            ) from error
+        self._end("done")
+        switched = self._switched or SwitchResult(old.name, new.name)
+        result = Result(switched, dict(work.compared), todo=list(switched.todo))
+        if work.switch_back:
+            result.switch = self._switch_back()
+            result.todo = list(result.switch.todo)
+        return result
+
+    def _switch_back(self) -> SwitchResult:
+        """The primary goes back to where it was, with the lock and the connections of this run."""
+        context = self._context
+        checked = runs.preflight(context.topology, context.servers, self._old, context.policy)
+        intent = runs.intent_of(checked)
+        journal = Journal(context.servers.at(self._new)[0], SWITCHOVER)
+        journal.begin(intent)
+        runner = StepRunner(listener=context.listener, before=self._before)
+        log = runs.state_folder() / f"{journal.id}.log"
+        return Switchover(
+            context.topology, context.servers, context.lock, journal, runner, open_traffic(context.topology),
+            context.policy, self._new, self._old, intent, log,
+        ).run()  # fmt: skip
+
+    def _serving(self) -> Node:
+        """The node that the journal is written on."""
+        return self._new if _was_promoted(self._context, self._work) else self._old
+
+    def _keep(self) -> None:
+        """Write how far it is, over a connection that is surely alive: an ALTER may have taken hours."""
+        self._journal.at = self._context.servers.fresh(self._serving())[0]
+        self._journal.intend(self._work.as_json())
+
+    def _end(self, state: Literal["done", "aborted"]) -> None:
+        self._journal.at = self._context.servers.fresh(self._serving())[0]
+        for timing in self._runner.timings:
+            self._journal.note(timing.name, timing.outcome, timing.seconds * 1000, timing.detail[:500])
+        self._journal.end(state)
+
+    def _hand_back(self) -> None:
+        """The caller's journal goes on at whoever serves now."""
+        with suppress(ZdmigrateError):
+            serving = self._serving()
+            if self._work.switch_back and self._switched is not None:
+                back, dialect = self._context.servers.at(self._old)
+                serving = self._old if dialect.writable(back)[0] is Writable.ALL else serving
+            self._context.journal.at = self._context.servers.fresh(serving)[0]
+
+
+def _was_promoted(context: RunContext, work: Work) -> bool:
+    """Whether the candidate is the primary by now: it is writable, and this run had announced its promotion."""
+    if work.switch is None or work.switch.get("deadline") is None:
+        return False
+    connection, dialect = context.servers.at(context.topology.node(work.new))
+    return dialect.writable(connection)[0] is Writable.ALL
+
+
+def _alteration(change: PlannedChange) -> Alteration:
+    return Alteration(change.id, change.recorded.statement.sql, _table_of(change), settings_of(change.recorded.session))
+
+
+def _table_of(change: PlannedChange) -> str:
+    return change.subject.table or ""
+
+
+def _columns_after(change: PlannedChange) -> list[str]:
+    table = change.recorded.after.table(_table_of(change))
+    return [column.name for column in table.columns] if table is not None else []
+
+
+def _read_tables(context: RunContext, changes: Sequence[PlannedChange]) -> Tables:
+    names = list(dict.fromkeys(filter(None, map(_table_of, changes))))
+    definitions: dict[str, dict[str, str]] = {}
+    sizes: dict[str, int] = {}
+    for node in context.topology.nodes:
+        connection, _ = context.servers.at(node)
+        definitions[node.name] = {}
+        for name in names:
+            try:
+                definitions[node.name][name] = read_definition(connection, context.database, name)
+            except ServerError as error:
+                if error.errno != _NO_SUCH_TABLE:
+                    raise
+    connection, _ = context.servers.at(context.topology.nodes[0])
+    for name in names:
+        found = connection.value(
+            "SELECT COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0) FROM information_schema.TABLES "
+            "WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s",
+            (context.database, name),
+        )
+        sizes[name] = int(found or 0)
+    return Tables(definitions, sizes)
+
+
+def _disproved(context: RunContext, node: Node, proofs: Sequence[str], seconds: float = PROOF_SECONDS) -> list[str]:
+    """The proofs that a row speaks against, one sentence each."""
+    found = []
+    with Connection(node, answer_seconds=seconds + 10.0, database=context.database) as connection:
+        _, dialect = context.servers.at(node)
+        for query in proofs:
+            bounded = (
+                f"SET STATEMENT max_statement_time={seconds:.3f} FOR {query}"
+                if dialect.flavour.is_mariadb
+                else query.replace("SELECT", f"SELECT /*+ MAX_EXECUTION_TIME({int(seconds * 1000)}) */", 1)
+            )
+            try:
+                if connection.rows(bounded):
+                    found.append(f"rows on {node.name} speak against it; {query} finds one: correct them first")
+            except ServerError as error:
+                if error.errno not in _TIMED_OUT:
+                    raise
+                found.append(f"{node.name} did not answer within {seconds:g} s whether rows speak against it ({query})")
+    return found

@@ -1,0 +1,186 @@
+"""Which of the pending revisions a run carries out, and why not the others. Pure (DESIGN, "The gate, exactly")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from zdmigrate.history import syntax as s
+from zdmigrate.plan import Plan, PlannedChange, PlannedRevision
+from zdmigrate.verdict.model import Phase, Verdict
+
+Strategy = Literal["auto", "direct", "replica-first"]
+Way = Literal["skip", "direct", "batches", "replica-first"]
+
+_TWO_BRANCHES = """keep what runs before and after a deploy apart, for example on two branches:
+      alembic revision --head=base --branch-label=expand  -m "..."     (before the deploy)
+      alembic revision --head=base --branch-label=contract --depends-on=<expand revision> -m "..."     (after it)
+    then: zdmigrate apply --phase expand, deploy, zdmigrate apply --phase contract"""
+
+#: Housekeeping of transactions: every statement of ours is one of its own.
+_TRANSACTIONS = ("BEGIN", "START TRANSACTION", "COMMIT", "SAVEPOINT", "RELEASE", "UNLOCK", "DO ", "SET TRANSACTION")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person asked for.
+
+    Attributes:
+        accept: reason by id of a change (`revision:index`) or a revision: what is not proved, or unsafe in a declared
+            contract, and accepted all the same.
+    """
+
+    phase: Phase | None = None
+    strategy: Strategy = "auto"
+    accept: Mapping[str, str] = field(default_factory=dict)
+
+    def reason(self, change: PlannedChange, revision: PlannedRevision) -> str | None:
+        """Why this change is accepted, or None."""
+        return self.accept.get(change.id, self.accept.get(revision.revision))
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One statement and the way it goes."""
+
+    revision: PlannedRevision
+    change: PlannedChange
+    way: Way
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What runs, what is left for another phase, and what stands in the way (nothing may run then)."""
+
+    revisions: tuple[PlannedRevision, ...]
+    left: tuple[PlannedRevision, ...]
+    reasons: tuple[str, ...]
+
+    def tasks(self, strategy: Strategy) -> tuple[Task, ...]:
+        """Every statement in order, with its way."""
+        return tuple(
+            Task(revision, change, way_of(change, strategy))
+            for revision in self.revisions
+            for change in revision.changes
+        )
+
+
+def select(plan: Plan, asked: Asked, *, has_topology: bool) -> Selection:
+    """Decide.
+
+    Args:
+        has_topology: whether there are nodes to run replica-first on.
+    """
+    chosen = list(plan.revisions)
+    if asked.phase is not None:
+        fitting = 0
+        while fitting < len(chosen) and chosen[fitting].phase in (asked.phase, Phase.NEUTRAL):
+            fitting += 1
+        if chosen and not fitting:
+            first = chosen[0]
+            reason = f"the first pending revision {first.revision} is {first.phase}, not {asked.phase}; {_TWO_BRANCHES}"
+            return Selection((), tuple(chosen), (reason,))
+        chosen = chosen[:fitting]
+    reasons = [reason for revision in chosen for reason in _reasons(revision, asked, has_topology=has_topology)]
+    selection = Selection(tuple(chosen), plan.revisions[len(chosen) :], ())
+    reasons += _switchovers(selection.tasks(asked.strategy))
+    return Selection(selection.revisions, selection.left, tuple(reasons))
+
+
+def way_of(change: PlannedChange, strategy: Strategy) -> Way:
+    """How a statement is carried out."""
+    node = change.recorded.statement.node
+    if isinstance(node, s.Select) or change.recorded.refusal is not None:
+        return "skip"  # it shows something, or the revision catches the server's refusal
+    if isinstance(node, s.Transaction):
+        return "skip"
+    if isinstance(node, s.SetVariable) and node.name.lower() == "autocommit":
+        return "skip"
+    planned = change.strategy.name
+    if strategy == "direct":
+        return "direct"
+    if strategy == "replica-first" and isinstance(node, s.AlterTable):
+        heavy = change.cost.rebuild or change.cost.scans
+        return "replica-first" if heavy and not change.cost.new_table else "direct"
+    return planned if planned in ("batches", "replica-first") else "direct"
+
+
+def _reasons(revision: PlannedRevision, asked: Asked, *, has_topology: bool) -> Iterator[str]:
+    name = revision.revision
+    if revision.phase is Phase.MIXED:
+        yield (
+            f"{name} needs both sides of a deploy (expand and contract in one revision); `zdmigrate check` says which "
+            "lines to move to a later one"
+        )
+    if revision.error is not None:
+        yield f"{name} could not be replayed ({revision.error.message}), so nobody can say what it sends"
+    if revision.recorded.data_dependent:
+        yield (
+            f"{name} reads rows and sends what depends on them; this version does not run that. Run it with "
+            f"`alembic upgrade {name}` where a pause does no harm, then `zdmigrate apply` goes on after it; or write "
+            "it as one UPDATE ... WHERE"
+        )
+    for change in revision.changes:
+        if change.recorded.refusal is None:
+            yield from _of_change(revision, change, asked, has_topology=has_topology)
+
+
+def _of_change(revision: PlannedRevision, change: PlannedChange, asked: Asked, *, has_topology: bool) -> Iterator[str]:
+    where = f"{change.id} ({' '.join(change.recorded.statement.sql.split())[:80]})"
+    accepted = asked.reason(change, revision) is not None
+    worst = next((item.reason for item in change.open_findings if item.old is change.verdict), "")
+    if change.phase is Phase.SPLIT:
+        yield f"{where}: no single side of a deploy can hold this statement"
+    elif change.verdict is Verdict.UNKNOWN:
+        yield f"{where} cannot be judged: {worst}; have it reviewed and write a waiver"
+    elif change.verdict is Verdict.UNSAFE and not revision.contract_declared:
+        yield (
+            f"{where} breaks the deployed code: {worst}; run it after the deploy, in a revision marked "
+            "`# zdmigrate: phase contract`"
+        )
+    elif change.verdict is Verdict.UNSAFE and not accepted:
+        yield (
+            f"{where} is a contract that is not proved: {worst}. Prove it with the manifests of what is deployed "
+            f"(--deployed FILE), or say --accept {change.id} --because REASON"
+        )
+    elif change.verdict is Verdict.CONDITIONAL and change.open_conditions and not accepted:
+        wanted = "; ".join(condition.text for condition in change.open_conditions)
+        yield f"{where} is safe only if {wanted}; prove it, or say --accept {change.id} --because REASON"
+    yield from _not_to_be_sent(change, where)
+    refused = change.cost.refusal is not None
+    if change.strategy.name == "refuse" and (refused or asked.strategy != "direct"):
+        out = "" if refused else " `--strategy direct` runs it all the same."
+        yield f"{where}: {change.strategy.reason}{out}"
+    if way_of(change, asked.strategy) == "replica-first" and not has_topology:
+        yield f"{where}: {change.strategy.reason} Give --topology FILE for that, or run it with --strategy direct"
+
+
+def _not_to_be_sent(change: PlannedChange, where: str) -> Iterator[str]:
+    statement = change.recorded.statement
+    node = statement.node
+    if statement.redacted:
+        yield f"{where} holds a password, which is never kept or sent; run it by hand and take it out of the revision"
+    if change.recorded.inert:
+        yield f"{where} came out of a stand-in for a missing module; run zdmigrate where the app can be imported"
+    if isinstance(node, s.Transaction) and not node.text.upper().lstrip().startswith(_TRANSACTIONS):
+        yield f"{where} holds locks or undoes work across statements, which a resumable run cannot; take it out"
+    if isinstance(node, s.Use):
+        yield f"{where} changes the database; qualify the names instead"
+    if isinstance(node, s.LoadData):
+        yield f"{where} reads a file; load it by hand"
+
+
+def _switchovers(tasks: tuple[Task, ...]) -> list[str]:
+    """At most one group of consecutive replica-first statements: a run moves the primary once."""
+    starts = [
+        task.change.id
+        for before, task in zip((None, *tasks), tasks, strict=False)
+        if task.way == "replica-first" and (before is None or before.way != "replica-first")
+    ]
+    if len(starts) <= 1:
+        return []
+    return [
+        f"{starts[0]} and {starts[1]} would each need a switchover, and a run makes one: stop before the second with "
+        f"--to (the revision before {starts[1].rpartition(':')[0]}), then run again"
+    ]
