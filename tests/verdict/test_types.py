@@ -98,6 +98,7 @@ any_type = st.sampled_from(TEXTS).map(read)
         ("CHAR(10)", "VARCHAR(10)", {A.KIND}, True),
         ("VARCHAR(10)", "CHAR(10)", {A.KIND, A.NARROWED}, False),
         ("BINARY(16)", "VARBINARY(16)", {A.KIND}, True),
+        ("BINARY(4)", "BINARY(8)", {A.WIDENED, A.PADDED}, False),
         ("VARCHAR(10)", "VARBINARY(10)", {A.FAMILY}, False),
         ("INT", "VARCHAR(20)", {A.FAMILY}, False),
         ("TEXT", "JSON", {A.FAMILY}, False),

@@ -20,6 +20,8 @@ class TypeAspect(enum.StrEnum):
     WIDENED = "widened"
     #: Refuses or cuts values the old type accepted.
     NARROWED = "narrowed"
+    #: BINARY made longer: what is stored gets zero bytes at its end, and is read and compared with them.
+    PADDED = "padded"
     #: Another type name of the same family: INT to BIGINT, VARCHAR to TEXT, DATETIME to TIMESTAMP.
     KIND = "kind"
     #: Another family: numbers to text, text to JSON, DATE to DATETIME. Values come back as something else.
@@ -52,6 +54,7 @@ class TypeAspect(enum.StrEnum):
 _LOSSY = frozenset(
     {
         TypeAspect.NARROWED,
+        TypeAspect.PADDED,
         TypeAspect.FAMILY,
         TypeAspect.FRACTION_LOWERED,
         TypeAspect.MEMBERS_REMOVED,
@@ -256,6 +259,8 @@ def _string_aspects(before: ColumnType, after: ColumnType) -> Iterator[TypeAspec
     pads = after.name in ("char", "binary") and before.name != after.name
     if now < was or pads:
         yield TypeAspect.NARROWED
+    if before.name == after.name == "binary" and now > was:
+        yield TypeAspect.PADDED
     if now > smallest:
         yield TypeAspect.WIDENED
 

@@ -56,3 +56,15 @@ def test_without_strict_mode_values_are_cut() -> None:
     _, change = judged(USERS, "SET sql_mode = ''", "ALTER TABLE users MODIFY nick VARCHAR(20)")
     assert_unsafe(change)
     assert "silently replaced or cut" in finding(change, "ZD213").reason
+
+
+def test_a_longer_binary_pads_what_old_code_wrote() -> None:
+    base, change = "CREATE TABLE t (id INT PRIMARY KEY, a BINARY(4))", "ALTER TABLE t MODIFY a BINARY(8)"
+    for deployed in ((), (manifest(t={"id": "INT", "a": "BINARY(4)"}),)):
+        (judged_change,) = judged(base, change, manifests=deployed)
+        assert_unsafe(judged_change, phase=Phase.SPLIT)
+        said = finding(judged_change, "ZD213")
+        assert "reads back other bytes than it wrote" in said.reason
+        assert "VARBINARY(8)" in said.remedy
+    (unmapped,) = judged(base, change, manifests=(manifest(t={"id": "INT"}),))
+    assert_safe(unmapped)

@@ -1,4 +1,4 @@
-"""ZD213: a type shrinks so that some old values no longer fit."""
+"""ZD213: a type shrinks so that some old values no longer fit, or no longer come back as they were written."""
 
 from __future__ import annotations
 
@@ -7,27 +7,40 @@ from collections.abc import Iterator
 from zdmigrate.verdict.differences import ColumnChanged
 from zdmigrate.verdict.model import Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
-from zdmigrate.verdict.rules.columns.scope import at, loosely, stays_within, type_change
+from zdmigrate.verdict.rules.columns.scope import at, loosely, stays_within, type_change, unmapped
 from zdmigrate.verdict.rules.columns.widen import too_big_error
 from zdmigrate.verdict.rules.wording import op_alter_column, sa_type, sql_type, steps
 from zdmigrate.verdict.types import TypeAspect
+
+_LOSES = (TypeAspect.NARROWED, TypeAspect.FRACTION_LOWERED, TypeAspect.PADDED)
 
 
 def judge(change: ColumnChanged, context: Context) -> Iterator[Finding]:
     """Unsafe while old code may write what no longer fits."""
     comparison = type_change(change, context)
-    if comparison is None or not comparison.has(TypeAspect.NARROWED, TypeAspect.FRACTION_LOWERED):
+    if comparison is None or not comparison.has(*_LOSES):
         return
     if comparison.has(TypeAspect.SIGNEDNESS):
         return
     before, after = change.before, change.after
     where, was, now = at(change.table, before), sql_type(before.type), sql_type(after.type)
-    evidence = stays_within(change.table, before, after.type, context)
+    if comparison.has(TypeAspect.PADDED):  # whatever is written comes back padded
+        evidence = unmapped(change.table, before.name, context)
+    else:
+        evidence = stays_within(change.table, before, after.type, context)
     error = too_big_error(after.type)
     both = comparison.has(TypeAspect.WIDENED)
-    if evidence:
+    padded = comparison.has(TypeAspect.PADDED)
+    if evidence and padded:
+        reason = f"{now} pads every value of {where} with zero bytes; no deployed version maps it."
+    elif evidence:
         reason = (
             f"What the deployed versions write to {where} fits {now}; a row that does not fails the ALTER ({error})."
+        )
+    elif padded:
+        reason = (
+            f"{now} pads every value of {where} with zero bytes to its length: old code reads back other bytes than "
+            f"it wrote, and finds no row by a value of {was}."
         )
     elif comparison.has(TypeAspect.NARROWED):
         reason = (
@@ -54,6 +67,8 @@ def judge(change: ColumnChanged, context: Context) -> Iterator[Finding]:
         reason,
         ""
         if evidence
+        else f"Make {where} VARBINARY({after.type.args[0]}), which pads nothing, or add a new column for longer values."
+        if padded
         else steps(
             ("deploy", f"the version that writes only what fits {now} to {where}"),
             ("migrate", "find and repair the rows that do not fit, in batches"),
