@@ -15,7 +15,7 @@ from zdmigrate.errors import UsageError
 
 if TYPE_CHECKING:
     from zdmigrate.run.apply import Order, Prepared
-    from zdmigrate.run.journal import Entry
+    from zdmigrate.run.journal import Entry, Verb
     from zdmigrate.run.steps import Timing
     from zdmigrate.run.topology import Topology
 
@@ -214,9 +214,11 @@ def _told(timing: Timing) -> None:
 @click.command()
 @_with(_where)
 def pause(url: str | None, topology_path: Path | None) -> None:
-    """Let the running `apply` wait before its next statement, until `zdmigrate resume`."""
+    """Let the run at work wait before its next step, until `zdmigrate resume`."""
     from zdmigrate.run.journal import ask
 
+    if _told_another_kind(topology_path, "pause"):
+        return
     with _Running(url, topology_path) as (connection, entry, alive):
         if not alive:
             raise UsageError(f"run {entry.id} does not run now; `zdmigrate apply` goes on with it")
@@ -229,10 +231,12 @@ def pause(url: str | None, topology_path: Path | None) -> None:
 @click.option("--kill", is_flag=True, help="End the statement that runs, too.")
 @click.option("--forget", is_flag=True, help="Give up a run that does not run any more; the schema stays as it is.")
 def abort(url: str | None, topology_path: Path | None, kill: bool, forget: bool) -> None:
-    """Stop the running `apply` before its next statement; what is applied stays."""
+    """Stop the run at work before its next step. What `apply` has applied stays; a switchover is undone."""
     from zdmigrate.run.apply import KIND
     from zdmigrate.run.journal import Journal, ask
 
+    if not kill and not forget and _told_another_kind(topology_path, "abort"):
+        return
     with _Running(url, topology_path) as (connection, entry, alive):
         if alive:
             if forget:
@@ -244,6 +248,21 @@ def abort(url: str | None, topology_path: Path | None, kill: bool, forget: bool)
             raise UsageError(f"run {entry.id} does not run now; go on with `zdmigrate apply`, or give it up: --forget")
         Journal(connection, KIND, entry.id).end("aborted")
         click.echo(f"run {entry.id} is given up; the schema stays as it is, look at it with `zdmigrate plan --url`")
+
+
+def _told_another_kind(path: Path | None, verb: Verb) -> bool:
+    """Ask a switchover or a replica-first run, at work or left behind; False when there is none."""
+    from zdmigrate.run.apply import KIND
+    from zdmigrate.run.runs import tell_any
+    from zdmigrate.run.topology import read_topology
+
+    if path is None:
+        return False
+    entry = tell_any(read_topology(path), verb, but=KIND)
+    if entry is None:
+        return False
+    click.echo(f"the {entry.kind} {entry.id} was asked to {verb}; one that does not run now heeds it when resumed")
+    return True
 
 
 class _Running:

@@ -133,11 +133,16 @@ def test_the_watchdog_lets_writes_on_when_the_tool_is_killed(
 ) -> None:
     pair = any_replication
     topology = topology_file(pair, tmp_path, monkeypatch)
+    steered = tmp_path / "steered"
+    with topology.open("a") as file:
+        file.write(f'\n[traffic]\nkind = "command"\ncommand = ["sh", "-c", "echo $0 >> {steered}"]\n')
     with Ledger(pair.nodes, writers=2, pause=0.005) as ledger:
         tool = killed_at(topology, stage)
         assert tool.wait(30) == -signal.SIGKILL
         assert writable_nodes(pair) == []
+        assert steered.read_text().split()[-1] == "hold"
         _wait(lambda: writable_nodes(pair) == ["a"], 15)
+        _wait(lambda: steered.read_text().split()[-1] == "release", 15)
         ledger.wait_for(5)
     assert run(["resume", "--topology", str(topology)]) == 4
     assert runs.history_of(topology_of(pair))[0].state == "aborted"
@@ -190,6 +195,20 @@ def test_a_second_run_is_refused_at_once_and_says_who_runs(
     assert time.monotonic() - began < 1
     tool.kill()
     tool.wait()
+
+
+def test_a_switchover_that_is_at_work_is_aborted_from_elsewhere(
+    mysql_replication: Replication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = mysql_replication
+    topology = topology_file(pair, tmp_path, monkeypatch)
+    tool = killed_at(topology, "catch-up", "SIGSTOP")
+    _wait(lambda: _is_stopped(tool.pid), 20)
+    assert run(["abort", "--topology", str(topology)]) == 0
+    tool.send_signal(signal.SIGCONT)
+    assert tool.wait(30) == 1
+    assert writable_nodes(pair) == ["a"]
+    assert runs.history_of(topology_of(pair))[0].state == "aborted"
 
 
 def test_a_run_that_did_not_end_is_resumed_first(

@@ -206,6 +206,20 @@ def tell(topology: Topology, verb: Verb | None) -> Entry | None:
     return None
 
 
+def tell_any(topology: Topology, verb: Verb, *, but: str) -> Entry | None:
+    """Ask something of the newest run that did not end, at work or not; None when it is of the kind `but`, or none."""
+    with Servers(topology) as servers:
+        reached = list(_reachable(topology, servers))
+        entry = unfinished(reached)
+        if entry is None or entry.kind == but:
+            return None
+        for connection in reached:
+            if dialect_of(connection).writable(connection)[0] is Writable.ALL:
+                ask(connection, entry.id, verb)
+                return entry
+    return None
+
+
 def go_on(topology: Topology) -> str:
     """Let a paused run go on; says so, or "" when none is paused."""
     entry = tell(topology, None)

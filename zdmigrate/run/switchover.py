@@ -279,7 +279,7 @@ class Switchover:
                 return f"level after {rounds} round(s)"
 
     def _start_watchdog(self) -> str:
-        self._watchdog = Watchdog(self.journal.id, self.old, self.new, self.log)
+        self._watchdog = Watchdog(self.journal.id, self.old, self.new, self.log, self.topology)
         return f"process {self._watchdog.pid}"
 
     def _undo_watchdog(self) -> None:

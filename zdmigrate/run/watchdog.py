@@ -15,6 +15,7 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +28,8 @@ from zdmigrate.errors import ZdmigrateError
 from zdmigrate.run.connection import Connection
 from zdmigrate.run.lock import SuccessorLock
 from zdmigrate.run.restore import GRACE, Frozen, restore_writes
-from zdmigrate.run.topology import Node
+from zdmigrate.run.topology import Account, Node, Topology, Traffic
+from zdmigrate.run.traffic import open_traffic
 
 #: Seconds a watchdog keeps trying to reach the servers before it gives up and leaves the rest to `zdmigrate resume`.
 PATIENCE = 600.0
@@ -40,8 +42,10 @@ _left: list[Popen[str]] = []
 class Watchdog:
     """The tool's side: starts the process and talks to it."""
 
-    def __init__(self, run: str, old: Node, candidate: Node, log: Path) -> None:
+    def __init__(self, run: str, old: Node, candidate: Node, log: Path, topology: Topology | None = None) -> None:
         """Start it and wait until it has reached both servers.
+
+        `topology` says who steers clients: those that wait at the door are let in again.
 
         Raises:
             ZdmigrateError: it could not; then there must be no freeze.
@@ -64,7 +68,9 @@ class Watchdog:
                 "XDG_STATE_HOME names another folder"
             ) from error
         try:
-            self._send(json.dumps({"run": run, "old": _plain(old), "candidate": _plain(candidate)}))
+            steering = _steering(topology) if topology is not None else None
+            told = {"run": run, "old": _plain(old), "candidate": _plain(candidate), "topology": steering}
+            self._send(json.dumps(told))
             assert self._process.stdout is not None
             readable, _, _ = select.select([self._process.stdout], [], [], _READY_SECONDS)
             answer = self._process.stdout.readline().strip() if readable else ""
@@ -143,12 +149,39 @@ def _plain(node: Node) -> dict[str, Any]:
         "name": node.name,
         "url": node.url.render_as_string(hide_password=False),
         "option_file": str(node.option_file) if node.option_file else None,
+        "replication": [node.replication_host, node.replication_port],
     }
 
 
 def _node(plain: dict[str, Any]) -> Node:
     option_file = Path(plain["option_file"]) if plain["option_file"] else None
-    return Node(plain["name"], make_url(plain["url"]), "", 0, option_file)
+    host, port = plain["replication"]
+    return Node(plain["name"], make_url(plain["url"]), host, port, option_file)
+
+
+def _steering(topology: Topology) -> dict[str, Any]:
+    return {
+        "path": topology.path,
+        "nodes": [_plain(node) for node in topology.nodes],
+        "kind": topology.traffic.kind,
+        "options": dict(topology.traffic.options),
+    }
+
+
+def _steer(plain: dict[str, Any] | None, primary: Node | None, say: Callable[[str], None]) -> None:
+    """Let clients in that wait at the door; to `primary`, when it is a new one. A failure is only told."""
+    if plain is None:
+        return
+    nodes = tuple(_node(node) for node in plain["nodes"])
+    try:
+        traffic = open_traffic(
+            Topology(nodes, Account("", ""), Traffic(plain["kind"], plain["options"]), plain["path"])
+        )
+        if primary is not None:
+            traffic.flip(primary)
+        traffic.release()
+    except ZdmigrateError as error:
+        say(f"clients may still be held: {error}; run `zdmigrate resume`")
 
 
 class _Commands:
@@ -204,6 +237,8 @@ def watch(descriptor: int, answers: IO[str], log: IO[str]) -> int:
         say(f"{old.name} is still read-only: {error}; run `zdmigrate resume`")
         return 5
     say(f"{old.name}: {outcome}")
+    if outcome != "not ours":
+        _steer(told.get("topology"), candidate if outcome == "promoted" else None, say)
     return 0
 
 
