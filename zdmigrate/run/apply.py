@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib import import_module
-from importlib.util import find_spec
 from itertools import groupby
 
 from zdmigrate.assemble import Request, assemble
@@ -20,6 +18,7 @@ from zdmigrate.errors import UsageError, ZdmigrateError
 from zdmigrate.history.catalog import Catalog, difference
 from zdmigrate.history.scripts import Scripts
 from zdmigrate.plan import Plan, PlannedRevision
+from zdmigrate.run import batches, replica_first
 from zdmigrate.run import kept as keeping
 from zdmigrate.run.connection import Connection, quoted
 from zdmigrate.run.context import RunContext
@@ -43,7 +42,6 @@ from zdmigrate.verdict.model import Phase
 from zdmigrate.waivers import apply_waivers
 
 KIND = "apply"
-_HELPERS = {"batches": "zdmigrate.run.batches", "replica-first": "zdmigrate.run.replica_first"}
 _PAUSE_SECONDS = 0.5
 #: Errors that are about what the account may do.
 _NOT_ALLOWED = frozenset({1044, 1045, 1142, 1143, 1227, 1370, 1410})
@@ -248,7 +246,6 @@ def _prepare(order: Order, node: Node, database: str, connection: Connection) ->
     plan = _judged(replace(request, from_=",".join(heads) or "base"))
     selection = select(plan, order.asked, has_topology=not order.single)
     tasks = selection.tasks(order.asked.strategy)
-    selection = replace(selection, reasons=(*selection.reasons, *_missing_helpers(tasks)))
     return Prepared(order, plan, selection, tasks, node, database, heads, scripts, base)
 
 
@@ -281,8 +278,8 @@ def _go_on(
             "zdmigrate abort --forget",
         )
     asked = Asked(None, _strategy(kept.strategy), kept.accept)
-    tasks = Selection(plan.revisions, (), ()).tasks(asked.strategy)
-    selection = Selection(plan.revisions, (), _missing_helpers(tasks))
+    selection = Selection(plan.revisions, (), ())
+    tasks = selection.tasks(asked.strategy)
     entries = {item.item: item for item in statements_of(connection, left.id)}
     return Prepared(order, plan, selection, tasks, node, database, heads, scripts, kept.base, left, entries)
 
@@ -307,16 +304,6 @@ def _url(node: Node) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def _missing_helpers(tasks: Sequence[Task]) -> tuple[str, ...]:
-    """Ways of carrying out that this version does not have."""
-    missing = []
-    for way, module in _HELPERS.items():
-        first = next((task.change.id for task in tasks if task.way == way), None)
-        if first is not None and find_spec(module) is None:
-            missing.append(f"{first} would go {way}, which is not there yet; --strategy direct runs it on the primary")
-    return tuple(missing)
-
-
 def _check_helpers(context: RunContext, prepared: Prepared) -> None:
     """What goes in batches or replica-first is checked by whoever does it, before anything changes.
 
@@ -327,11 +314,11 @@ def _check_helpers(context: RunContext, prepared: Prepared) -> None:
     moved = [task.change for task in prepared.tasks if task.way == "replica-first"]
     try:
         if moved:
-            import_module(_HELPERS["replica-first"]).prepare(context, moved)
+            replica_first.prepare(context, moved)
     except RefusedError as error:
         reasons += error.reasons
-    if any(item.phase is Phase.CONTRACT for item in prepared.selection.revisions) and find_spec(_HELPERS["batches"]):
-        left = import_module(_HELPERS["batches"]).unfinished_backfills(context.journal.at, context.database)
+    if any(item.phase is Phase.CONTRACT for item in prepared.selection.revisions):
+        left = batches.unfinished_backfills(context.journal.at, context.database)
         reasons += [f"the backfill {item.id} is not done, and a contract may need it; finish it first" for item in left]
     if reasons:
         raise RefusedError(reasons)
@@ -438,9 +425,11 @@ class _Run:
         if task.way == "batches":
             journal = self.context.journal
             journal.statement_begun(change.id, keeping.digest(change.recorded.statement.sql), 0, statement_of(change))
-            import_module(_HELPERS["batches"]).apply_change(self.context, change)
+            result = batches.apply_change(self.context, change)
             journal.statement_done(change.id)
-            detail = "in batches"
+            detail = f"{result.changed:,} rows in {result.batches:,} batches"
+            if not result.complete:
+                self._todo.append(f"{change.id} leaves {result.rows_left:,} rows that its WHERE finds; look at them")
         else:
             try:
                 detail = direct.run(change)
@@ -461,7 +450,7 @@ class _Run:
         for change in wanted:
             sql = change.recorded.statement.sql
             self.context.journal.statement_begun(change.id, keeping.digest(sql), 0, sql)
-        result = import_module(_HELPERS["replica-first"]).apply_changes(self.context, wanted)
+        result = replica_first.apply_changes(self.context, wanted)
         self._todo.extend(result.todo)
         self.node, _ = _primary(self.prepared.order, self.context.servers)
         self.context.journal.at, _ = self.context.servers.at(self.node)
