@@ -361,7 +361,7 @@ def fill_pair(pair: Replication, rows: int) -> None:
 
 def test_it_waits_for_a_replica_that_stopped(any_replication: Replication) -> None:
     pair = any_replication
-    fill_pair(pair, 3000)
+    fill_pair(pair, 40_000)
     said: set[str] = set()
 
     def listen(progress: Progress) -> None:
@@ -376,9 +376,9 @@ def test_it_waits_for_a_replica_that_stopped(any_replication: Replication) -> No
     statement = cut("UPDATE t SET n = n + 1")
     result = Backfill(primary_of(pair), statement, limits=limits, listener=listen).do()
     assert said == {"stopped", "waited"}
-    assert result.changed == 3000
+    assert result.changed == 40_000
     pair.wait_caught_up()
-    assert pair.replica.value("SELECT COUNT(*) FROM t WHERE n = 1", database="shop") == 3000
+    assert pair.replica.value("SELECT COUNT(*) FROM t WHERE n = 1", database="shop") == 40_000
 
 
 def test_it_goes_on_at_the_new_primary(
