@@ -14,12 +14,12 @@ import os
 import select
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from subprocess import Popen
 from typing import IO, Any
 
 from sqlalchemy.engine import make_url
@@ -34,9 +34,6 @@ from zdmigrate.run.traffic import open_traffic
 #: Seconds a watchdog keeps trying to reach the servers before it gives up and leaves the rest to `zdmigrate resume`.
 PATIENCE = 600.0
 _READY_SECONDS = 15.0
-
-#: Watchdogs that were left to act: kept, because Python complains of a child whose handle is thrown away.
-_left: list[Popen[str]] = []
 
 
 class Watchdog:
@@ -112,7 +109,7 @@ class Watchdog:
     def leave(self) -> None:
         """We could not let writes on again: it tries on, also when we have ended."""
         self._close()
-        _left.append(self._process)
+        threading.Thread(target=self._process.wait, daemon=True).start()  # no zombie, should it end before us
 
     def _close(self) -> None:
         for stream in (self._process.stdin, self._process.stdout):
