@@ -30,24 +30,11 @@ class Clock:
         self._wait(seconds)
 
 
-class Spy:
-    """A store that counts its calls, and can be out."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.calls: list[str] = []
-        self.out = False
+class Relay:
+    """A store whose operations all go through `_call`, which a subclass gives."""
 
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        self.calls.append(name)
-        if self.out:
-            raise StoreUnavailableError("spy: out", retry_after=7)
-        return getattr(self.store, name)(*args, **kwargs)
-
-    def taken(self) -> list[str]:
-        """The calls since last asked."""
-        calls, self.calls = self.calls, []
-        return calls
+        raise NotImplementedError
 
     def load(self, record_id: str) -> Record | None:
         record: Record | None = self._call("load", record_id)
@@ -74,6 +61,26 @@ class Spy:
 
     def sweep(self, limit: int = 1000) -> int:
         return int(self._call("sweep", limit))
+
+
+class Spy(Relay):
+    """A store that counts its calls, and can be out."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.calls: list[str] = []
+        self.out = False
+
+    def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        self.calls.append(name)
+        if self.out:
+            raise StoreUnavailableError("spy: out", retry_after=7)
+        return getattr(self.store, name)(*args, **kwargs)
+
+    def taken(self) -> list[str]:
+        """The calls since last asked."""
+        calls, self.calls = self.calls, []
+        return calls
 
     def close(self) -> None:
         self.store.close()

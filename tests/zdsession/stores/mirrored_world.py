@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tests.zdsession.helpers import Relay
 from zdsession.errors import StoreUnavailableError
-from zdsession.record import Change, Found, Record, Saved
+from zdsession.record import Record
 from zdsession.stores.memory import MemoryStore
 from zdsession.stores.mirrored import MirroredStore
 from zdsession.stores.mirrored_sides import BOTH, FRONT
@@ -81,7 +82,7 @@ class World:
         )
 
 
-class Linked:
+class Linked(Relay):
     """A node's way to a store."""
 
     def __init__(self, world: World, node: int, side: str) -> None:
@@ -110,32 +111,6 @@ class Linked:
         if self._link in self._world.down | self._world.slow | self._world.deaf:
             raise StoreUnavailableError("cut")
         return str(self._world.lives[self._link[1]])
-
-    def load(self, record_id: str) -> Record | None:
-        record: Record | None = self._call("load", record_id)
-        return record
-
-    def create(self, record_id: str, record: Record) -> bool:
-        return bool(self._call("create", record_id, record))
-
-    def save(self, record_id: str, base: Record, change: Change) -> Saved:
-        saved: Saved = self._call("save", record_id, base, change)
-        return saved
-
-    def touch(self, record_id: str, seen: int, expires: int) -> None:
-        self._call("touch", record_id, seen, expires)
-
-    def destroy(self, record_id: str) -> bool:
-        return bool(self._call("destroy", record_id))
-
-    def sessions_of(self, user: str) -> list[Found]:
-        return list(self._call("sessions_of", user))
-
-    def revoke_user(self, user: str, *, keep: str | None = None) -> int:
-        return int(self._call("revoke_user", user, keep=keep))
-
-    def sweep(self, limit: int = 1000) -> int:
-        return int(self._call("sweep", limit))
 
     def scan(self, cursor: str = "", limit: int = 500) -> tuple[list[str], str]:
         page: tuple[list[str], str] = self._call("scan", cursor, limit)

@@ -184,9 +184,10 @@ class Dialect(abc.ABC):
     def unfreeze(self, connection: Connection) -> None:
         """Let everybody write; the connection that froze is ended first. Harmless on a server that is writable."""
 
-    @abc.abstractmethod
     def promote(self, connection: Connection, deadline: datetime) -> Writable:
         """Let everybody write if this server's clock is before `deadline`, in one statement; who may write then."""
+        connection.run("SET GLOBAL read_only = IF(UTC_TIMESTAMP(6) < %s, 0, 1)", (deadline,))
+        return self.writable(connection)[0]
 
     @abc.abstractmethod
     def fence(self, connection: Connection) -> None:
@@ -219,9 +220,24 @@ class Dialect(abc.ABC):
         for name, on in zip(names, (source, not source), strict=True):
             connection.run(f"SET GLOBAL {quoted(name)} = %s", (int(on),))
 
-    @abc.abstractmethod
     def wait_for(self, connection: Connection, position: str, seconds: float) -> bool:
-        """Wait until this replica has applied `position`; False when time is over or its applier is not running."""
+        """Wait until this replica has applied `position`; False when time is over or its applier is not running.
+
+        The servers' own functions do not notice a stopped applier, so they are asked in short turns.
+        """
+        left = seconds
+        while True:
+            turn = min(left, 1.0)
+            if self._reached(connection, position, turn):
+                return True
+            left -= turn
+            rows = self.replica_rows(connection)
+            if left <= 0 or not rows or not self.replica_of(rows[0]).sql_running:
+                return False
+
+    @abc.abstractmethod
+    def _reached(self, connection: Connection, position: str, seconds: float) -> bool:
+        """Whether this server has applied `position`, or has so within `seconds`."""
 
     @abc.abstractmethod
     def stop_replica(self, connection: Connection, *, applier_only: bool = False) -> None:

@@ -106,11 +106,6 @@ class MariaDB(Dialect):
         connection.run("UNLOCK TABLES")
         connection.run("SET GLOBAL read_only = 0")
 
-    def promote(self, connection: Connection, deadline: datetime) -> Writable:
-        """See `Dialect.promote`."""
-        connection.run("SET GLOBAL read_only = IF(UTC_TIMESTAMP(6) < %s, 0, 1)", (deadline,))
-        return self.writable(connection)[0]
-
     def fence(self, connection: Connection) -> None:
         """See `Dialect.fence`."""
         connection.run("SET GLOBAL read_only = 1")
@@ -127,17 +122,8 @@ class MariaDB(Dialect):
         """See `Dialect.persist`. MariaDB has no SET PERSIST: only the configuration file survives a restart."""
         return False
 
-    def wait_for(self, connection: Connection, position: str, seconds: float) -> bool:
-        """See `Dialect.wait_for`. The function does not notice a stopped applier, so it is asked in short turns."""
-        left = seconds
-        while True:
-            turn = min(left, 1.0)
-            if connection.value("SELECT MASTER_GTID_WAIT(%s, %s)", (position, turn)) == 0:
-                return True
-            left -= turn
-            rows = self.replica_rows(connection)
-            if left <= 0 or not rows or not self.replica_of(rows[0]).sql_running:
-                return False
+    def _reached(self, connection: Connection, position: str, seconds: float) -> bool:
+        return bool(connection.value("SELECT MASTER_GTID_WAIT(%s, %s)", (position, seconds)) == 0)
 
     def stop_replica(self, connection: Connection, *, applier_only: bool = False) -> None:
         """See `Dialect.stop_replica`."""

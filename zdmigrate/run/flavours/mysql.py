@@ -91,11 +91,6 @@ class MySQL(Dialect):
         self.end_freezer(connection)
         connection.run("SET GLOBAL read_only = OFF")
 
-    def promote(self, connection: Connection, deadline: datetime) -> Writable:
-        """See `Dialect.promote`."""
-        connection.run("SET GLOBAL read_only = IF(UTC_TIMESTAMP(6) < %s, 0, 1)", (deadline,))
-        return self.writable(connection)[0]
-
     def fence(self, connection: Connection) -> None:
         """See `Dialect.fence`."""
         connection.run("SET GLOBAL super_read_only = ON")
@@ -106,17 +101,8 @@ class MySQL(Dialect):
         connection.run(f"SET PERSIST_ONLY super_read_only = {value}, PERSIST_ONLY read_only = {value}")
         return True
 
-    def wait_for(self, connection: Connection, position: str, seconds: float) -> bool:
-        """See `Dialect.wait_for`. The function does not notice a stopped applier, so it is asked in short turns."""
-        left = seconds
-        while True:
-            turn = min(left, 1.0)
-            if connection.value("SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", (position, turn)) == 0:
-                return True
-            left -= turn
-            rows = self.replica_rows(connection)
-            if left <= 0 or not rows or not self.replica_of(rows[0]).sql_running:
-                return False
+    def _reached(self, connection: Connection, position: str, seconds: float) -> bool:
+        return bool(connection.value("SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", (position, seconds)) == 0)
 
     def stop_replica(self, connection: Connection, *, applier_only: bool = False) -> None:
         """See `Dialect.stop_replica`."""
