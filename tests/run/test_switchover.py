@@ -182,6 +182,39 @@ def test_resume_finishes_what_was_killed_after_the_promotion(
     ledger.check(pair.nodes)
 
 
+def test_a_candidate_that_is_off_for_good_leaves_the_primary_frozen_until_a_person_vouches(
+    mysql_replication: Replication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pair = mysql_replication
+    monkeypatch.setattr("zdmigrate.run.runs.RESTORE_SECONDS", 1.0)
+    topology = topology_file(pair, tmp_path, monkeypatch)
+    assert killed_at(topology, "promote").wait(30) == -signal.SIGKILL
+    pair.replica.server.kill()
+    assert run(["resume", "--topology", str(topology)]) == 5
+    assert "--off b" in capsys.readouterr().err
+    assert not writable(pair.primary)
+    assert run(["resume", "--topology", str(topology), "--off", "b"]) == 4
+    assert writable(pair.primary)
+    pair.replica.server.start()  # so that the watchdog, which still tries, sees that the run has ended
+    _wait(lambda: _log_says(tmp_path, "not ours"), 30)
+    assert writable_nodes(pair) == ["a"]
+
+
+def test_an_old_primary_that_is_off_for_good_is_left_behind(
+    mysql_replication: Replication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = mysql_replication
+    topology = topology_file(pair, tmp_path, monkeypatch)
+    assert killed_at(topology, "promote.").wait(30) == -signal.SIGKILL
+    pair.primary.server.kill()
+    assert run(["resume", "--topology", str(topology)]) == 5
+    assert writable(pair.replica)
+    assert run(["resume", "--topology", str(topology), "--off", "a"]) in (0, 5)
+    assert runs.history_of(topology_of(pair))[0].state == "done"
+    pair.primary.server.start()
+    assert writable_nodes(pair) == ["b"], "it came back fenced"
+
+
 def test_a_second_run_is_refused_at_once_and_says_who_runs(
     any_replication: Replication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,6 +307,10 @@ def test_status_says_who_is_what(
     assert first.startswith("a ")
     assert "writable" in first
     assert "follows 127.0.0.1" in second
+
+
+def _log_says(folder: Path, text: str) -> bool:
+    return any(text in log.read_text() for log in (folder / "state" / "zdmigrate").glob("*.log"))
 
 
 def _is_stopped(process: int) -> bool:
