@@ -144,7 +144,7 @@ class Values:
                 if self._came_so(key):
                     continue
                 raise
-            if encoded != self._baseline(key):
+            if encoded != self._baseline(key) and not self._is_stored_otherwise(key, encoded):
                 yield key, encoded
 
     def _read(self, key: str) -> bool:
@@ -179,6 +179,14 @@ class Values:
                 return None
             self._fetch(key)
         return self._base[key]
+
+    def _is_stored_otherwise(self, key: str, encoded: bytes) -> bool:
+        """Whether the store has this very value in another encoding (a long form of a small number): not a change."""
+        base = self._base.get(key)
+        try:
+            return base is not None and self._codec.encode(self._codec.decode(base), key) == encoded
+        except (NotStorableError, UnreadableError):
+            return False
 
     def _came_so(self, key: str) -> bool:
         """Whether what the store has was not storable to begin with: none of ours, and it is left as it is."""

@@ -135,6 +135,14 @@ def test_poisoned_bytes_reach_nobody(data: bytes) -> None:
         assert set(values.edits(MANY).put) == {"new"}
 
 
+def test_a_value_stored_in_another_encoding_is_not_changed() -> None:
+    values = values_of({"n": b"\x01\x00\xd0\x01"})  # MessagePack's int8 where one byte would do
+    assert values.get("n") == 1
+    assert not values.edits(MANY)
+    values.assign("n", 2)
+    assert set(values.edits(MANY).put) == {"n"}
+
+
 def test_what_is_put_inside_is_checked_when_saved() -> None:
     values = values_of(stored(cart={"items": []}))
     values.get("cart")["items"].append(object())
