@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.verdict.support import USERS, assert_safe, assert_unsafe, finding, judged, manifest
 from zdmigrate.verdict.model import Phase
+from zdsession.manifest import MappedColumn
 
 
 def test_old_inserts_fail_and_the_recipe_says_how() -> None:
@@ -24,7 +25,7 @@ def test_a_default_dropped_in_the_same_release_does_not_count() -> None:
         "ALTER TABLE users ALTER city DROP DEFAULT",
     )
     assert_safe(first)
-    assert_unsafe(second, phase=Phase.SPLIT)
+    assert_unsafe(second, phase=Phase.CONTRACT)
 
 
 def test_a_new_column_made_not_null_later_in_the_release() -> None:
@@ -33,7 +34,10 @@ def test_a_new_column_made_not_null_later_in_the_release() -> None:
         "ALTER TABLE users ADD bar BIGINT; UPDATE users SET bar = 1; ALTER TABLE users MODIFY bar BIGINT NOT NULL",
     )
     assert_safe(backfill)
-    assert_unsafe(last)
+    assert_unsafe(last, phase=Phase.CONTRACT)
+    said = finding(last, "ZD203")
+    assert "SELECT 1 FROM users WHERE bar IS NULL" in said.reason.replace("`", "")
+    assert said.remedy.startswith("1. deploy: ")
 
 
 def test_a_later_comment_does_not_say_it_again() -> None:
@@ -66,3 +70,10 @@ def test_a_manifest_that_writes_it_already_proves_it_safe() -> None:
     assert_unsafe(mixed)
     (elsewhere,) = judged(USERS, sql, manifests=[manifest(orders={"id": "INT NOT NULL"})])
     assert_safe(elsewhere)
+
+
+def test_a_manifest_that_may_write_null_proves_nothing() -> None:
+    sql = "ALTER TABLE users ADD COLUMN city VARCHAR(40) NOT NULL"
+    nullable = MappedColumn("VARCHAR(40)", client_default=True)
+    (change,) = judged(USERS, sql, manifests=[manifest(users={"id": "INT NOT NULL", "city": nullable})])
+    assert_unsafe(change)

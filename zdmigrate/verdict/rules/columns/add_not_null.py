@@ -4,30 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from zdmigrate.history.catalog import Column
 from zdmigrate.verdict.differences import ColumnAdded
 from zdmigrate.verdict.model import Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
 from zdmigrate.verdict.rules.columns.rename import takes_over
-from zdmigrate.verdict.rules.columns.scope import always_written, at, before_statement, loosely, untouched
+from zdmigrate.verdict.rules.columns.scope import (
+    always_written,
+    at,
+    before_statement,
+    loosely,
+    null_rows_error,
+    untouched,
+)
 from zdmigrate.verdict.rules.wording import op_add_column, op_alter_column, quoted, sa_column, steps
 
 _DATES = frozenset({"date", "datetime", "timestamp"})
 
 
 def judge(added: ColumnAdded, context: Context) -> Iterator[Finding]:
-    """Old INSERTs leave it out: 1364."""
+    """Old INSERTs leave it out: 1364. Where an earlier statement added the column, requiring it is a contract."""
     column, where = added.column, at(added.table, added.column)
     if column.insert_may_omit or takes_over(added, context):
         return
-    evidence = untouched(added.table, context) or always_written(added.table, column, context)
     earlier = before_statement(added.table, column, context)
-    if evidence or (earlier is not None and not earlier.insert_may_omit):
+    required = earlier is not None and not earlier.insert_may_omit
+    evidence = untouched(added.table, context)
+    if not context.old_code.may_write_null(added.table, column):
+        evidence = evidence or always_written(added.table, column, context)
+    if evidence or required:
         yield Finding(
             RULE.id,
             Verdict.SAFE,
-            Verdict.UNSAFE,
-            Phase.EXPAND,
-            f"No INSERT of the deployed versions leaves out {where}."
+            Verdict.UNSAFE if earlier is None or required else Verdict.SAFE,
+            Phase.EXPAND if earlier is None or required else Phase.CONTRACT,
+            f"No INSERT of the deployed versions leaves out {where}.{_rows(added.table, earlier, context)}"
             if evidence
             else f"An earlier statement of this release already requires {where}; this one changes nothing for old "
             "code.",
@@ -36,9 +47,27 @@ def judge(added: ColumnAdded, context: Context) -> Iterator[Finding]:
             evidence=evidence,
         )
         return
+    fails = f"they fail with 1364 (Field '{column.name}' doesn't have a default value)."
+    if earlier is not None:
+        yield Finding(
+            RULE.id,
+            Verdict.UNSAFE,
+            Verdict.SAFE,
+            Phase.CONTRACT,
+            f"Old code does not know {where}, so its INSERTs leave it out; from here on it is NOT NULL without a "
+            f"default: {fails}{loosely(context)}{_rows(added.table, earlier, context)}",
+            steps(
+                ("deploy", f"the version that writes {where} in every INSERT"),
+                ("migrate", f"{_fill(added)}, in batches"),
+                ("contract", op_alter_column(added.table, column, nullable="False")),
+            ),
+            table=added.table,
+            column=column.name,
+        )
+        return
     reason = (
-        f"Old code does not know {where}, so its INSERTs leave it out, and it is NOT NULL without a default: they fail "
-        f"with 1364 (Field '{column.name}' doesn't have a default value). Existing rows get the type's implicit value."
+        f"Old code does not know {where}, so its INSERTs leave it out, and it is NOT NULL without a default: {fails} "
+        "Existing rows get the type's implicit value."
     )
     if column.type.name in _DATES:
         reason += (
@@ -55,16 +84,28 @@ def judge(added: ColumnAdded, context: Context) -> Iterator[Finding]:
         steps(
             ("expand", op_add_column(added.table, sa_column(column, nullable=True))),
             ("deploy", f"the version that writes {where} in every INSERT"),
-            (
-                "migrate",
-                f"UPDATE {quoted(added.table)} SET {quoted(column.name)} = ... WHERE {quoted(column.name)} IS NULL, "
-                "in batches",
-            ),
+            ("migrate", f"{_fill(added)}, in batches"),
             ("contract", op_alter_column(added.table, column, nullable="False")),
         )
         + "\nOr give it a server_default in expand, and drop that in contract at the earliest.",
         table=added.table,
         column=column.name,
+    )
+
+
+def _fill(added: ColumnAdded) -> str:
+    name = quoted(added.column.name)
+    return f"UPDATE {quoted(added.table)} SET {name} = ... WHERE {name} IS NULL"
+
+
+def _rows(table: str, earlier: Column | None, context: Context) -> str:
+    """What the statement meets in rows that were there before it."""
+    if earlier is None or not earlier.nullable:
+        return ""
+    name = quoted(earlier.name)
+    return (
+        f" A row that holds NULL makes the ALTER itself fail ({null_rows_error(context)}): look with "
+        f"SELECT 1 FROM {quoted(table)} WHERE {name} IS NULL LIMIT 1."
     )
 
 
