@@ -5,6 +5,7 @@ from __future__ import annotations
 from zdmigrate.verdict.rule import Rule
 from zdmigrate.verdict.rules.routines import (
     database,
+    default_beside_trigger,
     housekeeping,
     privileges,
     routine_changed,
@@ -28,6 +29,7 @@ ROUTINE_RULES: tuple[Rule, ...] = (
     trigger_created.RULE,
     trigger_changed.RULE,
     trigger_dropped.RULE,
+    default_beside_trigger.RULE,
     routine_created.RULE,
     routine_changed.RULE,
     routine_dropped.RULE,
