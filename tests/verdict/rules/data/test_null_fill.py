@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.verdict.rules.scene import CONDITIONAL, MIGRATE, SHOP, check, rules_that_speak, says
+from tests.verdict.rules.scene import CONDITIONAL, MIGRATE, SAFE, SHOP, check, manifest, rules_that_speak, says
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,15 @@ def test_member_old_code_does_not_know() -> None:
     base = "CREATE TABLE jobs (id INT PRIMARY KEY, state ENUM('a'))"
     release = ("ALTER TABLE jobs MODIFY state ENUM('a','b')", "UPDATE jobs SET state = 'b' WHERE state IS NULL")
     assert rules_that_speak(base, *release) == ["ZD406"]
+
+
+def test_deployed_versions_that_know_no_null_prove_it() -> None:
+    sql = "UPDATE users SET email = '' WHERE email IS NULL"
+    strict = manifest(users={"id": "INT", "email": "VARCHAR(50) NOT NULL"})
+    found = says("ZD405", SHOP, sql, manifests=[strict])
+    check(found, SAFE, MIGRATE, text="maps it NOT NULL")
+    assert "users.email as VARCHAR(50) NOT NULL" in found.evidence
+    loose = manifest("0.9", users={"id": "INT", "email": "VARCHAR(50)"})
+    check(says("ZD405", SHOP, sql, manifests=[strict, loose]), CONDITIONAL, MIGRATE, "null-means-the-same")
+    leaves_out = manifest("0.8", users={"id": "INT"})
+    check(says("ZD405", SHOP, sql, manifests=[strict, leaves_out]), CONDITIONAL, MIGRATE, "null-means-the-same")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from zdmigrate.history.syntax import Update
 from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
-from zdmigrate.verdict.rules.data.writes import Effect, writes
+from zdmigrate.verdict.rules.data.writes import Effect, Write, writes
 from zdmigrate.verdict.rules.wording import op_execute, quoted, steps
 
 ID = "ZD405"
@@ -19,6 +19,20 @@ def judge(subject: Update, context: Context) -> Iterator[Finding]:
         if item.effect is not Effect.NULL_FILL:
             continue
         table, column = item.target.name, item.column
+        proof = _no_null_for(item, context)
+        if proof:
+            yield Finding(
+                ID,
+                Verdict.SAFE,
+                Verdict.SAFE,
+                Phase.MIGRATE,
+                f"Rows whose {item.place} is NULL get {item.value}. Every deployed version maps it NOT NULL: none "
+                "writes NULL, and none can mean anything by it.",
+                table=table,
+                column=column,
+                evidence=proof,
+            )
+            continue
         batch = f"UPDATE {quoted(table)} SET {quoted(column)} = {item.value} WHERE {quoted(column)} IS NULL LIMIT 1000"
         yield Finding(
             ID,
@@ -46,6 +60,17 @@ def judge(subject: Update, context: Context) -> Iterator[Finding]:
             table=table,
             column=column,
         )
+
+
+def _no_null_for(item: Write, context: Context) -> str:
+    """The proof that the deployed versions know no NULL in the column; "" when there is none."""
+    old, known = item.target.old_column(item.column), context.old_code
+    if old is None or not known.proven or item.stranger is not None:
+        return ""
+    name = item.target.old_name
+    if known.may_write_null(name, old) or known.may_omit(name, old):
+        return ""
+    return known.quote(name, old.name)
 
 
 RULE = Rule(id=ID, title="UPDATE that fills NULLs", on=(Update,), facts=(65, 66), judge=judge)
