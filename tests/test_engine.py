@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from select import POLLRDHUP, poll
 from typing import Any
@@ -317,6 +318,34 @@ def test_other_errors_are_raised_once(pair: Replication, make_engine: Callable[.
             attempt(lambda connection: write(connection, 2) / 0)
     assert tries == 1
     assert tokens(pair.primary) == set()
+
+
+def test_the_victim_of_a_deadlock_begins_again(pair: Replication, make_engine: Callable[..., PrimaryEngine]) -> None:
+    engine = make_engine()
+    with engine.begin() as connection:
+        write(connection, 1)
+        write(connection, 2)
+    both_hold_one = threading.Barrier(2)
+    tries: list[int] = []
+
+    def work(connection: Connection, first: int, second: int) -> None:
+        tries.append(first)
+        touch = text("UPDATE item SET text = CONCAT(text, '+') WHERE token = :token")
+        connection.execute(touch, {"token": first})
+        if tries.count(first) == 1:
+            both_hold_one.wait(30)
+        connection.execute(touch, {"token": second})
+
+    def run(first: int, second: int) -> None:
+        with engine.retrying() as attempt:
+            attempt(work, first, second)
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(run, 1, 2), pool.submit(run, 2, 1)]:
+            done.result(60)
+    assert sorted(tries) in ([1, 1, 2], [1, 2, 2])
+    rows = pair.primary.execute("SELECT text FROM shop.item ORDER BY token")
+    assert [str(row[0]).count("+") for row in rows] == [2, 2]
 
 
 @one_flavour

@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine.base import OptionEngine
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import Pool
 
@@ -35,14 +36,13 @@ from zdmigrate.engine_errors import (
     is_read_only,
     is_suspicious,
 )
+from zdmigrate.engine_hold import PLACE, Hold, Member, PrimaryConnection
 from zdmigrate.engine_nodes import Place, PrimaryFinder, Target, bounded
 from zdmigrate.engine_retry import Committed, Retrying
 from zdmigrate.errors import UsageError
 
 __all__ = ["CommitUnknownError", "NoPrimaryError", "PrimaryEngine", "TwoPrimariesError", "follow_primary"]
 
-#: Where a pooled connection leads, in the info of its pool record.
-_PLACE = "zdmigrate.place"
 #: Seconds to open a connection, unless the URL or connect_args say otherwise.
 _CONNECT_SECONDS = 3
 #: Seconds for each answer to a question who is primary.
@@ -60,16 +60,34 @@ class PrimaryEngine(Engine):
 
     _finder: PrimaryFinder
     _budget: float
+    _hold: Hold | None = None
+    _connection_cls = PrimaryConnection
 
     def raw_connection(self, *args: Any, **options: Any) -> Any:
-        """See `Engine.raw_connection`. Ends within the budget, plus the pool's own time-out when it is exhausted.
+        """See `Engine.raw_connection`. Ends within the budget, plus the pool's own time-out when it is exhausted, plus
+        the budget once more where the fleet holds.
 
         Raises:
             NoPrimaryError: no node was writable within the budget.
             TwoPrimariesError: more than one node is writable.
         """
+        if self._hold is not None:
+            self._hold.wait()
         with bounded(self._budget):
             return super().raw_connection(*args, **options)
+
+    def join_fleet(self, member: Member) -> None:
+        """Let this process's member of the fleet delay transactions during a switchover: `[traffic] kind = "fleet"`.
+
+        The same as `follow_primary(…, fleet=member)`, for an engine that is made before its member. Before the first
+        connection is opened, and before a server forks its workers.
+
+        Raises:
+            UsageError: it has joined already.
+        """
+        if self._hold is not None:
+            raise UsageError("this engine has joined a fleet already")
+        self._hold = Hold(self, self._finder, member, self._budget)
 
     def retrying(
         self,
@@ -119,12 +137,53 @@ class PrimaryEngine(Engine):
 
     def _where(self, connection: Connection) -> Place | None:
         """Where a connection of ours leads."""
-        found = connection.connection.info.get(_PLACE)
+        found = connection.connection.info.get(PLACE)
         return found if isinstance(found, Place) else None
 
 
+class _WithOptions:
+    """What `execution_options` makes of a `PrimaryEngine`: the same pool, and whatever its parent knows."""
+
+    _proxied: PrimaryEngine
+
+    @property
+    def _finder(self) -> PrimaryFinder:
+        return self._proxied._finder
+
+    @property
+    def _budget(self) -> float:
+        return self._proxied._budget
+
+    @property
+    def _hold(self) -> Hold | None:
+        return self._proxied._hold
+
+    def join_fleet(self, member: Member) -> None:
+        """See `PrimaryEngine.join_fleet`."""
+        self._proxied.join_fleet(member)
+
+
+PrimaryEngine._option_cls = type("PrimaryOptionEngine", (_WithOptions, OptionEngine, PrimaryEngine), {})
+
+
+def _primary(kind: Any) -> type[PrimaryEngine]:
+    """A `PrimaryEngine` of the kind that SQLAlchemy made: 1.4 has a second one, with `future=True`."""
+    if kind is Engine:
+        return PrimaryEngine
+    made: Any = type("PrimaryEngine", (PrimaryEngine, kind), {})
+    if kind._connection_cls is not Connection:
+        made._connection_cls = type("PrimaryConnection", (PrimaryConnection, kind._connection_cls), {})
+    made._option_cls = type("PrimaryOptionEngine", (_WithOptions, kind._option_cls, made), {})
+    return made  # type: ignore[no-any-return]
+
+
 def follow_primary(
-    urls: Sequence[str | URL], *, budget: float = 10.0, check_every: float = 0.5, **options: Any
+    urls: Sequence[str | URL],
+    *,
+    budget: float = 10.0,
+    check_every: float = 0.5,
+    fleet: Member | None = None,
+    **options: Any,
 ) -> PrimaryEngine:
     """An engine over several nodes of which one is writable.
 
@@ -134,6 +193,8 @@ def follow_primary(
         check_every: a pooled connection is asked on checkout whether its node is writable still (one short query),
             when that was last known so many seconds ago. 0 asks at every checkout: for accounts that may write to a
             read-only server, which should not be an app's.
+        fleet: this process's `zdsession.fleet.FleetMember`: a switchover may then ask it to delay transactions for a
+            moment (within the budget, and its lease), so that none is aborted; see docs/clients.md.
         options: of `sqlalchemy.create_engine`, `creator` excepted.
 
     Raises:
@@ -155,12 +216,13 @@ def follow_primary(
         options.pop("pool_timeout")
     engine = create_engine(parsed[0], connect_args=given, **options)
     # The pool, the dialect and the listeners already refer to this object, so it becomes ours in place.
-    kind = type(engine)
-    engine.__class__ = PrimaryEngine if kind is Engine else type("PrimaryEngine", (PrimaryEngine, kind), {})
+    engine.__class__ = _primary(type(engine))
     assert isinstance(engine, PrimaryEngine)
     engine._finder = PrimaryFinder(_targets(engine, parsed), budget)
     engine._budget = budget
     _listen(engine, check_every, driver)
+    if fleet is not None:
+        engine.join_fleet(fleet)
     with _forking:
         _engines.add(engine)
     return engine
@@ -207,13 +269,13 @@ def _listen(engine: PrimaryEngine, check_every: float, driver: str) -> None:
             return connect(target, **(bounds if driver in _BOUNDS_ANSWERS else {}))
 
         connection, place = finder.connect(connect, probe)
-        record.info[_PLACE] = place
+        record.info[PLACE] = place
         return connection
 
     @event.listens_for(engine, "checkout")
     def checkout(connection: Any, record: Any, proxy: Any) -> None:
         try:
-            if finder.is_current(record.info[_PLACE], connection, check_every):
+            if finder.is_current(record.info[PLACE], connection, check_every):
                 return
         except Exception as error:  # of whatever driver: this connection is of no use
             raise DisconnectionError(str(error)) from error
@@ -251,6 +313,8 @@ def _after_fork() -> None:
     for engine in list(_engines):
         _of_parent.append(engine.pool)
         engine._finder.after_fork()
+        if engine._hold is not None:
+            engine._hold.after_fork()
         engine.dispose(close=False)
 
 

@@ -45,6 +45,12 @@ def bounded(seconds: float) -> Iterator[float]:
         _deadline.reset(token)
 
 
+def time_left() -> float:
+    """Seconds until the work in hand must be over; infinite outside `bounded`."""
+    end = _deadline.get()
+    return float("inf") if end is None else max(0.0, end - time.monotonic())
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """One node, as its driver is called.
@@ -116,7 +122,7 @@ def decide(seen: Sequence[Seen | None], *, all_heard: bool, conflict_since: floa
     return writable if all_heard or None not in seen else []
 
 
-class _Probe(threading.Thread):
+class Probe(threading.Thread):
     """Asks one node again and again until it is told to stop."""
 
     def __init__(self, target: Target, connect: Connect, told: threading.Condition) -> None:
@@ -160,11 +166,14 @@ class PrimaryFinder:
 
     Attributes:
         generation: counts the times that the primary was found to have gone.
+        probe: opens a connection that is only asked; None until somebody connected.
     """
 
     def __init__(self, targets: Sequence[Target], budget: float) -> None:
         self.generation = 0
+        self.probe: Connect | None = None
         self._targets = tuple(targets)
+        self._doubted = float("-inf")
         self._budget = budget
         self._known: Target | None = None
         self._searching = threading.Lock()
@@ -174,6 +183,17 @@ class PrimaryFinder:
     def first(self) -> Target:
         """The node whose arguments SQLAlchemy passes."""
         return self._targets[0]
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """All nodes."""
+        return self._targets
+
+    @property
+    def known(self) -> Place | None:
+        """The primary, as far as it is known, without a connection."""
+        generation, target = self.generation, self._known
+        return None if target is None else Place(target, generation, self._doubted)
 
     def after_fork(self) -> None:
         """In a child process: a lock that was held at the fork would never be given back."""
@@ -192,6 +212,7 @@ class PrimaryFinder:
             TwoPrimariesError: more than one node is writable.
             Exception: the driver's own, when every node refuses the account.
         """
+        self.probe = probe
         with bounded(self._budget) as deadline:
             while True:
                 generation, target = self.generation, self._known or self._search(probe, deadline)
@@ -222,7 +243,7 @@ class PrimaryFinder:
         if place.generation != self.generation:
             return False
         now = time.monotonic()
-        if now - place.checked < check_every:
+        if place.checked > self._doubted and now - place.checked < check_every:
             return True
         if not ask(connection):
             self.moved(place)
@@ -234,6 +255,18 @@ class PrimaryFinder:
         """The node of this connection is not the primary any more."""
         if self._forget(place.generation):
             log.info("%s is read-only now; looking for the primary", place.target.name)
+
+    def moved_to(self, place: Place, target: Target) -> None:
+        """The node of this place is not the primary any more; that one takes writes."""
+        with self._state:
+            if place.generation == self.generation:
+                self.generation += 1
+                self._known = target
+                log.info("%s is the primary after %s", target.name, place.target.name)
+
+    def doubt(self) -> None:
+        """Whatever was known is old: every connection is asked before it is used again."""
+        self._doubted = time.monotonic()
 
     def _forget(self, generation: int) -> bool:
         """Every connection of this generation is stale. False when that was known already."""
@@ -260,7 +293,7 @@ class PrimaryFinder:
         told = threading.Condition()
         began = time.monotonic()
         conflict_since: float | None = None
-        probes = [_Probe(target, probe, told) for target in self._targets]
+        probes = [Probe(target, probe, told) for target in self._targets]
         for item in probes:
             item.start()
         try:

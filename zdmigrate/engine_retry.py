@@ -16,7 +16,7 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from zdmigrate.engine_errors import CommitUnknownError, NoPrimaryError, is_read_only, text_of
+from zdmigrate.engine_errors import CommitUnknownError, NoPrimaryError, is_read_only, is_rolled_back, text_of
 from zdmigrate.engine_nodes import Place, bounded
 from zdmigrate.errors import UsageError
 
@@ -154,12 +154,14 @@ class Retrying:
             try:
                 result = work(unit.given, *args, **options)
             except Exception as error:
-                if unit.commits == 0 and _is_lost(error, unit.connection):
+                if unit.commits == 0 and _may_begin_again(error, unit.connection):
                     raise _NotCommittedError from error
                 raise
             try:
                 unit.commit()
             except DBAPIError as error:
+                if is_rolled_back(error.orig) and unit.commits <= 1:
+                    raise _NotCommittedError from error
                 if not error.connection_invalidated:
                     raise
                 if unit.commits == 0 or (unit.commits == 1 and is_read_only(error.orig)):
@@ -208,11 +210,11 @@ class Retrying:
             look.close()
 
 
-def _is_lost(error: BaseException, connection: Connection) -> bool:
-    """Whether work failed because its connection is of no use, however it dressed that up."""
+def _may_begin_again(error: BaseException, connection: Connection) -> bool:
+    """Whether work failed because its connection is of no use, or lost a deadlock, however it dressed that up."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, DBAPIError) and cause.connection_invalidated:
+        if isinstance(cause, DBAPIError) and (cause.connection_invalidated or is_rolled_back(cause.orig)):
             return True
         cause = cause.__cause__ or cause.__context__
     return isinstance(error, SQLAlchemyError) and not connection.closed and connection.invalidated

@@ -34,7 +34,7 @@ def topology(traffic: Traffic) -> Topology:
     ("traffic", "said"),
     [
         (Traffic("none", {"sockets": ["x"]}), "unknown key 'sockets'"),
-        (Traffic("fleet"), "not there yet"),
+        (Traffic("proxysql"), "not there yet"),
         (Traffic("command"), "has no command"),
         (Traffic("command", {"command": "/bin/true"}), "has no command"),
         (Traffic("command", {"command": ["x"], "timeout": 0}), "timeout = 0"),

@@ -207,6 +207,8 @@ class _Reader:
     def _expanded(self, value: Any) -> Any:
         if isinstance(value, str):
             return expand_variables(value, self._environ)
+        if isinstance(value, dict):
+            return {name: self._expanded(item) for name, item in value.items()}
         return [self._expanded(item) for item in value] if isinstance(value, list) else value
 
     def _text(self, table: Mapping[str, Any], key: str, where: str) -> str:

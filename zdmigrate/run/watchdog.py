@@ -221,8 +221,11 @@ def watch(descriptor: int, answers: IO[str], log: IO[str]) -> int:
     answers.write("ready\n")
     answers.flush()
     armed = (commands.line() or "").split()
+    if not armed and told.get("topology") is not None:  # clients may wait at the door already
+        say("the tool ended before the freeze; clients are let in")
+        _steer(told.get("topology"), None, say)
     if not armed or armed[0] != "armed":
-        return 0  # the tool ended, or thought better of it, before it froze anything
+        return 0  # nothing was frozen
     deadline, seconds, lock.holder = datetime.fromisoformat(armed[1]), float(armed[2]), int(armed[3])
     word = commands.line(seconds + GRACE.total_seconds())
     if word == "done":

@@ -4,6 +4,9 @@ from zdsession.fleet.evidence import FleetReading as FleetReading
 from zdsession.fleet.evidence import NodeManifest as NodeManifest
 from zdsession.fleet.evidence import may_contract as may_contract
 from zdsession.fleet.evidence import read_fleet as read_fleet
+from zdsession.fleet.hold import Gate as Gate
+from zdsession.fleet.hold import HoldAnswer as HoldAnswer
+from zdsession.fleet.hold import HoldOrder as HoldOrder
 from zdsession.fleet.member import FleetMember as FleetMember
 from zdsession.fleet.model import Barrier as Barrier
 from zdsession.fleet.model import DrainOrder as DrainOrder

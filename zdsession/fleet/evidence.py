@@ -92,7 +92,10 @@ def may_contract(
         least_age_ms: a younger registry may not have heard of all.
     """
     if reading.since is None or not reading.entries:
-        return ["the fleet is empty: no node has registered, which does not mean that none runs"]
+        return [
+            "the fleet is empty: no node has registered, which does not mean that none runs; see that the nodes use "
+            "this store"
+        ]
     reasons = []
     age = now - reading.since
     if age < least_age_ms:
@@ -102,15 +105,18 @@ def may_contract(
         )
     count = len({entry.node for entry in reading.entries})
     if expect_nodes is not None and count < expect_nodes:
-        reasons.append(f"the fleet has {count} of the {expect_nodes} nodes expected")
+        reasons.append(f"the fleet has {count} of the {expect_nodes} nodes expected; start the others, or expect fewer")
     for entry in reading.entries:
         if entry.state is State.LOST:
             reasons.append(f"{entry} is silent and did not say goodbye; if it has ended: zdsession forget {entry.node}")
         elif entry.state is State.STARTING:
             reasons.append(f"{entry} is starting; wait until it is ready, or stop it")
-        if entry.manifest is None and entry.version:
-            why = "published no manifest" if not entry.digest else f"has a manifest ({entry.digest[:8]}) the store lost"
-            reasons.append(f"{entry} {why}, so what it maps is not known")
+        if entry.manifest is None and (entry.version or entry.state is not State.LOST):
+            if entry.digest:
+                why = f"has a manifest ({entry.digest[:8]}) the store lost", "it publishes it again within 15 s"
+            else:
+                why = "published no manifest", "give its FleetMember one, or stop it"
+            reasons.append(f"{entry} {why[0]}, so what it maps is not known; {why[1]}")
     return reasons
 
 

@@ -19,6 +19,7 @@ from zdsession import health
 from zdsession.background import Background
 from zdsession.errors import ConfigurationError, StoreUnavailableError
 from zdsession.fleet import process as processes
+from zdsession.fleet.hold import Gate, HoldOrder, Obedience
 from zdsession.fleet.load import Busy, Load
 from zdsession.fleet.model import DrainOrder, Node, Process, State
 from zdsession.fleet.registry import Registry, checked_node_id
@@ -33,6 +34,8 @@ log = logging.getLogger("zdsession.fleet")
 #: The roster and the manifest are looked for again so often, in case the store lost them.
 _ENLIST_SECONDS = 15.0
 _BUSY_SECONDS = 900.0
+#: While there is an order to hold it is read again so often.
+_HOLD_SECONDS = 0.05
 
 
 class FleetMember:
@@ -78,6 +81,8 @@ class FleetMember:
         self._patience = patience
         self._schema = None if database is None or manifest is None else health.SchemaCheck(manifest, database)
         self._order: DrainOrder | None = None
+        #: What transactions pass, so that a switchover of the database can delay them.
+        self.gate = Gate()
         self._renew()
         self._beating = Background("zdsession-fleet", self._step, pause_after_error=heartbeat)
         myself = weakref.ref(self)
@@ -101,14 +106,26 @@ class FleetMember:
             self.sessions.draining.end()
         self._order = None
         self._not_for_us = ""
+        self.gate.renew()
+        self._hold = Obedience(self.gate)
+        self._answered = ("", "")
+        self._beaten = float("-inf")
 
-    def start(self) -> None:
-        """Begin in this process. Costs next to nothing when it has begun."""
+    def start(self, *, wait: float = 0.0) -> None:
+        """Begin in this process. Costs next to nothing when it has begun.
+
+        Args:
+            wait: seconds to wait, the first time, until the process knows what it is ordered to.
+        """
+        if self.gate.is_aside:  # it is us
+            return
         self._beating.start()
         if not self._begun:
             self._begun = True
             myself = weakref.ref(self)
             atexit.register(lambda: _at_exit(myself()))  # twice, if two threads were here, does no harm
+        if wait:
+            self._looked.wait(wait)
 
     def busy(self, what: str, *, seconds: float = _BUSY_SECONDS) -> Busy:
         """Mark something that a drain should let finish: ``with fleet.busy("checkout"): ...``
@@ -122,6 +139,7 @@ class FleetMember:
     def close(self) -> None:
         """Say goodbye: this process ends. Also done when the interpreter exits, not when it is killed."""
         self._beating.stop()
+        self.gate.open()
         if self._schema is not None:
             self._schema.close()
         if self._registered and self._pid == os.getpid():
@@ -153,7 +171,7 @@ class FleetMember:
         if not self._is_ready:
             return list(self._waiting_for)
         silent = time.monotonic() - self._heard_of_store
-        if silent > self._patience:
+        if silent > self._patience and not self._hold.is_urgent:  # a store may live in what is being switched over
             return [f"the session store has not answered for {silent:.0f} s"]
         return []
 
@@ -183,20 +201,27 @@ class FleetMember:
     def _step(self) -> float:
         began = time.monotonic()
         try:
-            self._beat()
-            if not self._is_ready:
-                self._become_ready()
+            with self.gate.aside():
+                if self._hold.is_urgent and began - self._beaten < self._heartbeat:
+                    self._heed(self.registry.hold_of(self.node))
+                else:
+                    self._beaten = began
+                    self._beat()
+                    if not self._is_ready:
+                        self._become_ready()
             self._heard_of_store = time.monotonic()
         except StoreUnavailableError as error:
             log.info("no heartbeat of %s: %s", self.node, error)
         finally:
+            self._hold.tick()
             self._looked.set()
-        return max(0.0, self._heartbeat - (time.monotonic() - began))
+        every = min(self._heartbeat, _HOLD_SECONDS) if self._hold.is_urgent else self._heartbeat
+        return max(0.0, every - (time.monotonic() - began))
 
     def _beat(self) -> None:
         if time.monotonic() - self._enlisted > _ENLIST_SECONDS:
             if self.manifest is not None:
-                self.registry.publish(self.manifest)
+                self.registry.publish(self.manifest, self.version)
             self.registry.enlist(self.node)
             self._enlisted = time.monotonic()
         before = self.registry.beat(self.node, self._entry(), self._has_ended)
@@ -204,6 +229,18 @@ class FleetMember:
         if not first and all(one.id != self._id for one in before.processes):
             self.registry.enlist(self.node)  # forgotten, though alive
         self._obey(before, first)
+        self._heed(before.hold)
+
+    def _heed(self, order: HoldOrder | None) -> None:
+        """Obey an order to hold, and answer as soon as there is something new to say."""
+        self._hold.obey(order, self.sessions.clock())
+        if self.gate.is_closed:
+            self.gate.wait_until_quiet(_HOLD_SECONDS)
+        answer = self._hold.answer()
+        told = ("", "") if answer is None else (answer.order, answer.stage)
+        if told != self._answered:
+            self.registry.beat(self.node, self._entry(), self._has_ended)
+            self._answered = told
 
     def _become_ready(self) -> None:
         """In this order: we are in the list, then the barriers are read. Whoever puts one up does it the other way."""
@@ -235,8 +272,10 @@ class FleetMember:
             return []
         return [
             f"version {self.version} maps {health.named([str(one) for one in gone])}, which {barrier.name} removes"
-            for barrier in self.registry.barriers()
             if (gone := barrier.against(self.manifest))
+            else f"version {self.version} was judged to break by what {barrier.name} changes"
+            for barrier in self.registry.barriers()
+            if barrier.keeps_out(self.manifest)
         ]
 
     def _obey(self, before: Node, first: bool) -> None:
@@ -291,6 +330,8 @@ class FleetMember:
             order="" if self._order is None else self._order.id,
             ignores=self._not_for_us,
             draining_ms=round(draining.seconds * 1000),
+            holds=self.gate.is_used,
+            hold=self._hold.answer(),
         )
 
 

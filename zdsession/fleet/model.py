@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from zdsession.fleet.hold import HoldAnswer, HoldOrder
 from zdsession.manifest import Manifest
 
 #: A heartbeat is overdue after so many of its intervals, and never before ``_LEAST_SILENCE_MS``.
@@ -54,6 +55,8 @@ class Process(msgspec.Struct, frozen=True, omit_defaults=True):
         order: id of the drain order it obeys, "" for none.
         ignores: id of the drain order that was for those before it, "" for none.
         draining_ms: since it began to drain.
+        holds: whether it can delay its transactions (see :mod:`zdsession.fleet.hold`).
+        hold: what it made of the order to do so; None without one.
     """
 
     id: str
@@ -77,6 +80,8 @@ class Process(msgspec.Struct, frozen=True, omit_defaults=True):
     order: str = ""
     ignores: str = ""
     draining_ms: int = 0
+    holds: bool = False
+    hold: HoldAnswer | None = None
 
     def is_lost(self, now: int) -> bool:
         """Whether its heartbeat is overdue."""
@@ -122,11 +127,17 @@ class Barrier(msgspec.Struct, frozen=True):
         name: of the barrier, such as the revision that removes these.
         gone: what the schema no longer offers.
         at: when it was put up.
+        refused: digests of manifests that were judged to break by something else that changed, such as a NOT NULL.
     """
 
     name: str
     gone: tuple[Gone, ...]
     at: int
+    refused: tuple[str, ...] = ()
+
+    def keeps_out(self, manifest: Manifest) -> bool:
+        """Whether code with this manifest may not become ready."""
+        return bool(self.against(manifest)) or manifest.digest in self.refused
 
     def against(self, manifest: Manifest) -> list[Gone]:
         """What ``manifest`` maps of it. Names are compared without case and schema: doubt keeps a node out."""
@@ -142,7 +153,7 @@ class Barrier(msgspec.Struct, frozen=True):
 
 
 class Node(msgspec.Struct, frozen=True):
-    """One node: its processes as they last described themselves, and the order to drain if there is one.
+    """One node: its processes as they last described themselves, and the orders to drain or to hold if there are any.
 
     ``damaged`` counts entries that could not be read; whoever wrote them counts as unknown, never as absent.
     """
@@ -153,6 +164,7 @@ class Node(msgspec.Struct, frozen=True):
     damaged: int = 0
     #: The store knew the node and has lost what it knew.
     missing: bool = False
+    hold: HoldOrder | None = None
 
     def state(self, now: int) -> State:
         """What most concerns whoever looks: a live node by its processes, then LOST, then GONE."""

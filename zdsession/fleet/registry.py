@@ -1,8 +1,9 @@
 """The fleet in a session store: any store that keeps the contract of :class:`~zdsession.stores.base.Store` will do.
 
 A record for each node, in which each of its processes keeps a key; one record, the roster, that names the nodes and
-holds the barriers; and one for each manifest, by its digest. Stores merge records by key, so processes do not overwrite
-each other, and none of these records expires: silence is not absence.
+holds the barriers; one for each manifest, by its digest; and one that says which manifests each version published.
+Stores merge records by key, so processes do not overwrite each other, and none of these records expires: silence is
+not absence.
 
 A heartbeat costs a read and a write. The ids of these records are hashes that no session can have, and their secret is
 the hash of none.
@@ -21,6 +22,7 @@ import msgspec
 
 from zdsession.clock import now_ms
 from zdsession.errors import ConfigurationError, StoreUnavailableError
+from zdsession.fleet.hold import HoldOrder
 from zdsession.fleet.model import Barrier, DrainOrder, Node, Process
 from zdsession.manifest import Manifest
 from zdsession.record import Change, Outcome, Record
@@ -38,8 +40,10 @@ _MANIFEST_BYTES = 64 << 20
 _REMEMBERED_MS = 7 * 24 * 3_600_000
 #: What is left of a forgotten node expires after this.
 _EMPTY_MS = 24 * 3_600_000
-_NODE, _BARRIER, _PROCESS, _ORDER = "n:", "b:", "p:", "order"
+_NODE, _BARRIER, _PROCESS, _ORDER, _HOLD = "n:", "b:", "p:", "order", "hold"
 _ID_LENGTH = 128
+#: So many manifests are named by version; the oldest are forgotten first.
+_VERSIONS_KEPT = 200
 
 
 def checked_node_id(node: str) -> str:
@@ -154,14 +158,59 @@ class Registry:
         if self._store.load(_node_record(node)) is not None:
             self._update(_node_record(node), drop=(_ORDER,))
 
+    # hold
+
+    def order_hold(self, node: str, order: HoldOrder) -> None:
+        """Tell a node to hold; its processes read it with their next heartbeat, then look often."""
+        self._update(_node_record(node), put={_HOLD: _packed(order)})
+
+    def end_hold(self, node: str) -> None:
+        """Let it go on. Nothing if it was not told to hold."""
+        record = self._store.load(_node_record(node))
+        if record is not None and _HOLD in record.values:
+            self._update(_node_record(node), drop=(_HOLD,), base=record)
+
+    def hold_of(self, node: str) -> HoldOrder | None:
+        """The order to hold of a node. One read."""
+        return _read_node(node, self._store.load(_node_record(node))).hold
+
     # manifests and barriers
 
-    def publish(self, manifest: Manifest) -> None:
-        """Keep a manifest under its digest; nothing if it is there."""
+    def publish(self, manifest: Manifest, version: str | None = None) -> None:
+        """Keep a manifest under its digest and its version; nothing if it is there.
+
+        Args:
+            manifest: what the app maps.
+            version: what the node calls itself, where that is not the version in the manifest.
+        """
         record_id = _manifest_record(manifest.digest)
         found = self._store.load(record_id)
         if found is None or not found.values:
             self._update(record_id, put={"manifest": zlib.compress(manifest.to_json())})
+        self._name_version(version or manifest.version, manifest.digest)
+
+    def versions(self) -> list[str]:
+        """The versions whose manifests are known, the last to be published first."""
+        named = _named_versions(self._store.load(_VERSIONS))
+        return list(dict.fromkeys(version for _, version, _ in reversed(named)))
+
+    def manifests_of(self, version: str) -> list[Manifest]:
+        """What was published for a version, the latest first: it outlives the nodes that ran it."""
+        named = _named_versions(self._store.load(_VERSIONS))
+        found = [self.manifest(digest) for _, name, digest in reversed(named) if name == version]
+        return [manifest for manifest in found if manifest is not None]
+
+    def known(self) -> list[Manifest]:
+        """Every manifest that is named by a version, of nodes that run and of those that ran. One read for each."""
+        digests = dict.fromkeys(digest for _, _, digest in _named_versions(self._store.load(_VERSIONS)))
+        return [manifest for digest in digests if (manifest := self.manifest(digest)) is not None]
+
+    def _name_version(self, version: str, digest: str) -> None:
+        record = self._store.load(_VERSIONS)
+        key = f"{digest}:{version}"
+        if record is None or key not in record.values:
+            old = [f"{digest}:{name}" for _, name, digest in _named_versions(record)[: -_VERSIONS_KEPT + 1]]
+            self._update(_VERSIONS, put={key: str(self._clock()).encode()}, drop=old)
 
     def manifest(self, digest: str) -> Manifest | None:
         """The manifest with this digest; None if it is not there or damaged."""
@@ -232,6 +281,7 @@ def _record_id(what: str) -> str:
 
 
 _ROSTER = _record_id("roster")
+_VERSIONS = _record_id("versions")
 
 
 def _node_record(node: str) -> str:
@@ -246,6 +296,16 @@ def _named(roster: Record | None) -> list[tuple[str, bytes]]:
     """The nodes in a roster, and when each said goodbye: "" for one that did not."""
     values = {} if roster is None else roster.values
     return sorted((key.removeprefix(_NODE), value) for key, value in values.items() if key.startswith(_NODE))
+
+
+def _named_versions(record: Record | None) -> list[tuple[int, str, str]]:
+    """When each manifest was first published for a version, the version, and the digest; the oldest first."""
+    values = {} if record is None else record.values
+    found = []
+    for key, at in values.items():
+        digest, _, version = key.partition(":")
+        found.append((int(at) if at.isdigit() else 0, version, digest))
+    return sorted(found)
 
 
 def _is_present(value: bytes) -> bool:
@@ -270,7 +330,8 @@ def _read_node(node: str, record: Record | None) -> Node:
     read = [_unpacked(packed, Process) for key, packed in values.items() if key.startswith(_PROCESS)]
     processes = sorted((one for one in read if one is not None), key=lambda one: (one.started, one.id))
     order = _unpacked(values[_ORDER], DrainOrder) if _ORDER in values else None
-    return Node(node, tuple(processes), order, damaged=len(read) - len(processes))
+    hold = _unpacked(values[_HOLD], HoldOrder) if _HOLD in values else None
+    return Node(node, tuple(processes), order, damaged=len(read) - len(processes), hold=hold)
 
 
 def _packed(value: msgspec.Struct) -> bytes:

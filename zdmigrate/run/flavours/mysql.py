@@ -13,6 +13,9 @@ from zdmigrate.run.connection import Connection, Row
 from zdmigrate.run.flavours.base import FREEZER, Dialect, Source, transactions
 from zdmigrate.run.state import HELD_DELAY, Replica, Session, Writable
 
+#: Seconds for a transaction that a replica has already to be counted as executed by the primary that sent it.
+_IN_FLIGHT_SECONDS = 1
+
 
 class MySQL(Dialect):
     """REPLICA and SOURCE statements; super_read_only; SET PERSIST."""
@@ -70,8 +73,13 @@ class MySQL(Dialect):
         return _writable(row), row["clock"]
 
     def errant(self, of: Connection, base: Connection) -> str:
-        """See `Dialect.errant`."""
-        return _set(base.value("SELECT GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed)", (self.position(of),)))
+        """See `Dialect.errant`. A busy primary sends a transaction before it counts it as executed itself, so what it
+        seems to lack is waited for; what it never had does not come."""
+        extra = _set(base.value("SELECT GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed)", (self.position(of),)))
+        if not extra:
+            return ""
+        base.value("SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", (extra, _IN_FLIGHT_SECONDS))
+        return _set(base.value("SELECT GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed)", (extra,)))
 
     def purged_for(self, source: Connection, replica: Connection) -> str:
         """See `Dialect.purged_for`."""

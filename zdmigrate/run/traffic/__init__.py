@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from zdmigrate.errors import UsageError
 from zdmigrate.run.topology import Node, Topology
+from zdmigrate.run.topology import Traffic as Table
 
 
 class Traffic(Protocol):
@@ -44,12 +46,60 @@ class NoTraffic:
         return ""
 
 
+class Together:
+    """The fleet, and who steers connections. The fleet holds first, as what runs there may need connections yet."""
+
+    def __init__(self, fleet: Traffic, steering: Traffic) -> None:
+        """Two that were checked already."""
+        self._fleet = fleet
+        self._steering = steering
+
+    def check(self) -> str:
+        """See `Traffic.check`."""
+        return _both(self._fleet.check(), self._steering.check())
+
+    def hold(self) -> str:
+        """See `Traffic.hold`."""
+        return _both(self._fleet.hold(), self._steering.hold())
+
+    def flip(self, primary: Node) -> str:
+        """See `Traffic.flip`."""
+        return _both(self._steering.flip(primary), self._fleet.flip(primary))
+
+    def release(self) -> str:
+        """See `Traffic.release`."""
+        try:
+            said = self._steering.release()
+        finally:
+            told = self._fleet.release()
+        return _both(said, told)
+
+
+def _both(*said: str) -> str:
+    return "; ".join(filter(None, said))
+
+
 def open_traffic(topology: Topology) -> Traffic:
-    """Whoever the topology's [traffic] names.
+    """Whoever the topology's [traffic] names, with the fleet of [traffic.fleet] if there is one.
 
     Raises:
         UsageError: for a kind that is not there yet, or keys it does not know.
     """
+    from zdmigrate.run.traffic.fleet import FleetTraffic
+
+    kind, options = topology.traffic.kind, dict(topology.traffic.options)
+    if kind == "fleet":
+        return FleetTraffic(topology)
+    fleet = options.pop("fleet", None)
+    steering = _steering(replace(topology, traffic=Table(kind, options)))
+    if fleet is None:
+        return steering
+    if not isinstance(fleet, dict):
+        raise UsageError(f"{topology.path}: [traffic] fleet = {fleet!r} is not a table; write [traffic.fleet]")
+    return Together(FleetTraffic(replace(topology, traffic=Table("fleet", fleet))), steering)
+
+
+def _steering(topology: Topology) -> Traffic:
     from zdmigrate.run.traffic.command import CommandTraffic
     from zdmigrate.run.traffic.haproxy import HAProxyTraffic
     from zdmigrate.run.traffic.options import Options
@@ -62,4 +112,4 @@ def open_traffic(topology: Topology) -> Traffic:
     if kind == "none":
         Options(topology, ())
         return NoTraffic()
-    raise UsageError(f"{topology.path}: [traffic] kind {kind!r} is not there yet; use haproxy, command or none")
+    raise UsageError(f"{topology.path}: [traffic] kind {kind!r} is not there yet; use haproxy, command, fleet or none")

@@ -37,7 +37,7 @@ _HIGH = 1_000_000
 Rows = Mapping[tuple[str, str], Mapping[str, str]]
 
 
-class _Process:
+class HAProxyProcess:
     """One HAProxy process behind its stats socket: a path, or host:port."""
 
     def __init__(self, address: str) -> None:
@@ -100,7 +100,7 @@ class HAProxyTraffic:
             UsageError: it cannot be used.
         """
         options = Options(topology, {"sockets", "backend", "servers", "flip", "maxconn"})
-        self._processes = [_Process(address) for address in options.texts("sockets")]
+        self._processes = [HAProxyProcess(address) for address in options.texts("sockets")]
         self._backend = options.text("backend")
         self._servers = options.by_node("servers")
         self._flip = options.text("flip", "state")
@@ -135,7 +135,7 @@ class HAProxyTraffic:
         self._each(self._release)
         return f"{self._backend} lets connections in"
 
-    def _each(self, act: Callable[[_Process], None], *, quietly: bool = False) -> None:
+    def _each(self, act: Callable[[HAProxyProcess], None], *, quietly: bool = False) -> None:
         """Tell all, whatever one of them says; then raise what they said."""
         errors = []
         for process in self._processes:
@@ -146,7 +146,7 @@ class HAProxyTraffic:
         if errors and not quietly:
             raise joined(errors)
 
-    def _check(self, process: _Process) -> None:
+    def _check(self, process: HAProxyProcess) -> None:
         level = process.ask("show cli level").strip()
         if level != "admin":
             raise TrafficError(
@@ -154,7 +154,7 @@ class HAProxyTraffic:
             )
         self._servers_of(process)
 
-    def _servers_of(self, process: _Process) -> dict[str, Mapping[str, str]]:
+    def _servers_of(self, process: HAProxyProcess) -> dict[str, Mapping[str, str]]:
         """Our servers' rows, by server."""
         rows = process.rows()
         if (self._backend, "BACKEND") not in rows:
@@ -169,7 +169,7 @@ class HAProxyTraffic:
                 )
         return {server: rows[self._backend, server] for server in self._servers.values()}
 
-    def _hold(self, process: _Process) -> None:
+    def _hold(self, process: HAProxyProcess) -> None:
         for server, row in self._servers_of(process).items():
             if row["status"].startswith(_SERVING):
                 limit = int(row["slim"] or 0)
@@ -177,7 +177,7 @@ class HAProxyTraffic:
                     process.limits[server] = limit
                 process.tell(f"set maxconn server {self._backend}/{server} {_HELD}")
 
-    def _release(self, process: _Process) -> None:
+    def _release(self, process: HAProxyProcess) -> None:
         """Only what is held is released. A process that did not hold it does not know the limit it had."""
         for server, row in self._servers_of(process).items():
             if row["slim"] != str(_HELD):
@@ -186,7 +186,7 @@ class HAProxyTraffic:
             for value in (limit,) if limit else (_HIGH, 0):
                 process.tell(f"set maxconn server {self._backend}/{server} {value}")
 
-    def _move(self, process: _Process, new: str) -> None:
+    def _move(self, process: HAProxyProcess, new: str) -> None:
         on, off = ("state ready", "state maint") if self._flip == "state" else ("health up", "health down")
         process.tell(f"set server {self._backend}/{new} {on}")
         others = [server for server in self._servers.values() if server != new]
@@ -196,12 +196,12 @@ class HAProxyTraffic:
         if not self._moved(process, new):
             raise TrafficError(f"haproxy {process.address}", f"does not lead to {self._backend}/{new}")
 
-    def _moved(self, process: _Process, new: str) -> bool:
+    def _moved(self, process: HAProxyProcess, new: str) -> bool:
         rows = self._servers_of(process)
         return [server for server, row in rows.items() if row["status"].startswith(_SERVING)] == [new]
 
-    def _let_in_if_moved(self, new: str) -> Callable[[_Process], None]:
-        def let_in(process: _Process) -> None:
+    def _let_in_if_moved(self, new: str) -> Callable[[HAProxyProcess], None]:
+        def let_in(process: HAProxyProcess) -> None:
             if self._moved(process, new):
                 self._release(process)
 
