@@ -21,6 +21,7 @@ from zdmigrate.history.replay import ReplayOptions, replay, replay_downgrades
 from zdmigrate.history.scripts import Revision, Scripts
 from zdmigrate.plan import Plan, make_plan
 from zdmigrate.report.wording import plural
+from zdmigrate.verdict.fleet_proof import FleetProof
 
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
@@ -43,6 +44,7 @@ class Request:
         metadata: the app's MetaData as starting schema, for a history that begins with `create_all`.
         downgrade: judge downgrade() of the pending revisions instead.
         base: the schema at `from_`, kept by a run that stopped half way; the database is beyond it by now.
+        fleet: what the live fleet said; its manifests are old code, beside those of the settings.
     """
 
     settings: Settings
@@ -52,6 +54,7 @@ class Request:
     metadata: str | None = None
     downgrade: bool = False
     base: Catalog | None = None
+    fleet: FleetProof | None = None
 
 
 def assemble(request: Request, *, progress: Progress | None = None) -> Plan:
@@ -81,6 +84,7 @@ def assemble(request: Request, *, progress: Progress | None = None) -> Plan:
             deployed=deployed or (() if deployed is None else ("base",)),
             base=base,
             manifests=_manifests(settings),
+            fleet=request.fleet,
             sizes=live.sizes if live else None,
             has_replica=live.has_replica if live else None,
         )
@@ -94,6 +98,18 @@ def assemble(request: Request, *, progress: Progress | None = None) -> Plan:
 def history_heads(settings: Settings) -> tuple[str, ...]:
     """The heads of the app's history."""
     return _load(settings).heads
+
+
+def metadata_of(settings: Settings, path: str) -> MetaData:
+    """The app's MetaData, imported as its alembic.ini says.
+
+    Raises:
+        UsageError: when it cannot be imported, or is something else.
+    """
+    from zdmigrate.history.load import import_metadata
+    from zdmigrate.history.scripts import prepended_path
+
+    return import_metadata(path, prepended_path(settings.config))
 
 
 def _load(settings: Settings) -> Scripts:
@@ -198,12 +214,10 @@ def _missing_there(scripts: Scripts, live: LiveSchema, deployed: Sequence[str]) 
 
 def _app_metadata(settings: Settings) -> MetaData | None:
     """The app's MetaData: its naming convention names the constraints that revisions leave unnamed."""
-    from zdmigrate.history.load import import_metadata
-
     if settings.metadata is None:
         return None
     try:
-        return import_metadata(settings.metadata)
+        return metadata_of(settings, settings.metadata)
     except UsageError:
         if settings.stub_imports:
             return None
@@ -212,7 +226,7 @@ def _app_metadata(settings: Settings) -> MetaData | None:
 
 def _starting_schema(request: Request, target: Flavour, live: LiveSchema | None) -> tuple[Catalog, bool]:
     """The schema to begin with, and whether it is the one at the deployed revision (else: before the history)."""
-    from zdmigrate.history.load import from_dump, from_metadata, import_metadata
+    from zdmigrate.history.load import from_dump, from_metadata
 
     settings = request.settings
     if request.base is not None:
@@ -226,7 +240,7 @@ def _starting_schema(request: Request, target: Flavour, live: LiveSchema | None)
     if live is not None:
         return live.catalog, True
     if request.metadata is not None:
-        return from_metadata(import_metadata(request.metadata), target), False
+        return from_metadata(metadata_of(settings, request.metadata), target), False
     charset, collation = schema_defaults(target)
     return Catalog(charset=charset, collation=collation), False
 

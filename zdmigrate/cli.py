@@ -14,6 +14,10 @@ from zdmigrate import __version__
 from zdmigrate.cli_agent import health_agent
 from zdmigrate.cli_apply import COMMANDS as APPLY_COMMANDS
 from zdmigrate.cli_backfill import backfill
+from zdmigrate.cli_fleet import NAMES as FLEET_OPTIONS
+from zdmigrate.cli_fleet import fleet_options, opened_fleet, with_fleet
+from zdmigrate.cli_release import release
+from zdmigrate.cli_rollback import can_rollback
 from zdmigrate.cli_run import COMMANDS
 from zdmigrate.errors import UsageError, ZdmigrateError
 
@@ -162,6 +166,15 @@ def _request(options: dict[str, Any], *, since: str | None = None) -> Request:
     )
 
 
+def _asks_fleet(request: Request, fleet: dict[str, Any]) -> Request:
+    """The request with what the live fleet says, when one is named; `fleet` are the command's options about it."""
+    from dataclasses import replace
+
+    settings = with_fleet(request.settings, fleet)
+    with opened_fleet(settings) as found:
+        return replace(request, settings=settings, fleet=None if found is None else found.read())
+
+
 def _assemble(request: Request) -> Plan:
     from zdmigrate.assemble import assemble
     from zdmigrate.report.progress import replay_progress
@@ -235,6 +248,7 @@ def _asked(request: Request, server: str | None, binary: Path | None) -> Plan:
 
 @main.command()
 @_history_options
+@fleet_options
 @click.option(
     "--format", "format_", type=click.Choice(["text", "json", "markdown"]), default="text", help="Report format."
 )
@@ -253,7 +267,8 @@ def plan(
     **options: Any,
 ) -> None:
     """Show every pending change: verdict, phase, cost, strategy. Always exits 0 when it could be made."""
-    request = _request({**options, "server": server})
+    fleet = {name: options.pop(name) for name in FLEET_OPTIONS}
+    request = _asks_fleet(_request({**options, "server": server}), fleet)
     ask = throwaway or server is not None or server_binary is not None
     made = _asked(request, server, server_binary) if ask else _assemble(request)
     if format_ == "text":
@@ -268,6 +283,7 @@ def plan(
 
 @main.command()
 @_history_options
+@fleet_options
 @click.option("--since", metavar="REV|git:REF", help="Judge only revisions after REV, or not in git commit REF.")
 @click.option("--fail-on", type=click.Choice(["unsafe", "conditional"]), help="What fails the gate (default: unsafe).")
 @click.option("--strict/--no-strict", default=True, help="Whether what cannot be judged fails the gate (exit 3).")
@@ -309,7 +325,8 @@ def check(
     from zdmigrate.verdict.model import Verdict
     from zdmigrate.waivers import apply_waivers
 
-    request = _request({**options, "server": server}, since=since)
+    fleet = {name: options.pop(name) for name in FLEET_OPTIONS}
+    request = _asks_fleet(_request({**options, "server": server}, since=since), fleet)
     if not proved and (server is not None or server_binary is not None or workload):
         raise UsageError("--server, --server-binary and --workload are for --prove; add it")
     made = _assemble(request)
@@ -437,16 +454,14 @@ def manifest(
     config: Path | None, metadata: str | None, app_version: str | None, heads: str | None, output: Path | None
 ) -> None:
     """Write what the current code maps, for `--deployed` and for the fleet."""
-    from zdmigrate.assemble import history_heads
+    from zdmigrate.assemble import history_heads, metadata_of
     from zdmigrate.config import find_config, load_settings
-    from zdmigrate.history.load import import_metadata
     from zdmigrate.manifest import git, manifest_of
 
     settings = load_settings(find_config(config)).override(metadata=metadata)
     if settings.metadata is None:
         raise UsageError("say where the app's MetaData is: --metadata package.module:Base.metadata")
-    sys.path.insert(0, "")
-    mapped = import_metadata(settings.metadata)
+    mapped = metadata_of(settings, settings.metadata)
     known = tuple(heads.split(",")) if heads else history_heads(settings)
     try:
         version = app_version or git("describe", "--tags", "--always", "--dirty").decode().strip()
@@ -509,7 +524,7 @@ def _write(output: Path | None, text: str) -> None:
         raise UsageError(f"cannot write {output}: {error.strerror}") from error
 
 
-for _command in (*APPLY_COMMANDS, *COMMANDS, backfill, health_agent):
+for _command in (*APPLY_COMMANDS, *COMMANDS, backfill, can_rollback, health_agent, release):
     main.add_command(_command)
 
 

@@ -33,6 +33,9 @@ class Settings:
         imports: modules to import first (operation plugins).
         stub_imports: replace modules that cannot be found by inert stand-ins.
         deployed: manifest files, or git:REF, of what is deployed.
+        fleet: URL of the session store that holds the fleet; may hold ${VAR} references.
+        expect_nodes: how many nodes the fleet has at least, or None.
+        least_age: seconds for which the fleet's registry must have been kept, or None for its own default.
         baseline: file of accepted findings.
         fail_on: "unsafe" or "conditional".
         version_table: the app's Alembic version table.
@@ -50,6 +53,9 @@ class Settings:
     imports: tuple[str, ...] = ()
     stub_imports: bool = False
     deployed: tuple[str, ...] = ()
+    fleet: str | None = None
+    expect_nodes: int | None = None
+    least_age: float | None = None
     baseline: Path | None = None
     fail_on: str = "unsafe"
     version_table: str = "alembic_version"
@@ -170,15 +176,29 @@ def _convert(name: str, value: Any, origin: str) -> Any:
             return str(value).lower() in ("1", "true", "yes", "on")
         raise UsageError(f"{origin}: {name} = {value!r} is neither true nor false")
     if name == "revision_timeout":
-        try:
-            seconds = float(value)
-        except (TypeError, ValueError):
-            seconds = 0.0
+        seconds = _number(value)
         if not 0 < seconds < math.inf:
             raise UsageError(f"{origin}: {name} = {value!r} is not a number of seconds above 0")
         return seconds
+    if name == "least_age":
+        seconds = _number(value)
+        if not 0 <= seconds < math.inf:
+            raise UsageError(f"{origin}: {name} = {value!r} is not a number of seconds")
+        return seconds
+    if name == "expect_nodes":
+        if not re.fullmatch(r"[1-9]\d{0,5}", str(value)):
+            raise UsageError(f"{origin}: {name} = {value!r} is not a number of nodes above 0")
+        return int(value)
     if name in ("schema", "baseline", "manifest"):
         return Path(str(value))
     if name == "fail_on" and value not in ("unsafe", "conditional"):
         raise UsageError(f"{origin}: fail_on = {value!r}; write unsafe or conditional")
     return str(value)
+
+
+def _number(value: Any) -> float:
+    """The number that a setting holds; -1 for none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return -1.0

@@ -15,9 +15,12 @@ PASSED, FOUND, UNKNOWN = 0, 1, 3
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """One reason why the gate does not pass; `broke` and `unproved` come from a run on a server (`check --prove`)."""
+    """One reason why the gate does not pass.
 
-    kind: Literal["unsafe", "conditional", "unknown", "phase", "waiver", "broke", "unproved"]
+    `broke` and `unproved` come from a run on a server (`check --prove`), `fleet` from what runs now (`check --fleet`).
+    """
+
+    kind: Literal["unsafe", "conditional", "unknown", "phase", "waiver", "broke", "unproved", "fleet"]
     revision: str
     message: str
     path: str
@@ -52,12 +55,28 @@ def run_gate(
         strict: whether `unknown` stops the gate (exit 3).
     """
     obstacles = [item for revision in plan.revisions for item in _of_revision(revision, fail_on, strict)]
+    obstacles.extend(_of_fleet(plan))
     obstacles.extend(
         Obstacle("waiver", "", problem.message, problem.path, problem.line)
         for problem in waiver_problems
         if problem.fails or fail_on is Verdict.CONDITIONAL
     )
     return GateResult(tuple(obstacles), _exit_code(obstacles))
+
+
+def _of_fleet(plan: Plan) -> Iterable[Obstacle]:
+    """The contracts that what runs now does not prove, and why what runs now may not be known."""
+    if plan.fleet is None:
+        return
+    unproved = []
+    for revision in (item for item in plan.revisions if item.contract_declared):
+        for change in revision.changes:
+            if change.needs_manifests and change.phase is not Phase.SPLIT:
+                unproved.append(revision)
+                line, path = change.recorded.line, change.recorded.path
+                yield Obstacle("fleet", revision.revision, change.objection, path, line, change)
+    for revision in unproved[:1]:
+        yield from (Obstacle("fleet", revision.revision, gap, revision.recorded.path) for gap in plan.fleet.gaps)
 
 
 def _exit_code(obstacles: Iterable[Obstacle]) -> int:
@@ -96,7 +115,8 @@ def _of_change(revision: PlannedRevision, change: PlannedChange, fail_on: Verdic
         message = f"no single side of a deploy can hold this statement: {split}"
         yield Obstacle("phase", revision.revision, message, path, line, change)
     elif verdict is Verdict.UNSAFE and not revision.contract_declared:
-        yield Obstacle("unsafe", revision.revision, reason, path, line, change)
+        now = f" Now: {change.objection}." if change.blamed else ""
+        yield Obstacle("unsafe", revision.revision, f"{reason}{now}", path, line, change)
     if verdict is Verdict.UNKNOWN and strict:
         yield Obstacle("unknown", revision.revision, reason, path, line, change)
     if (

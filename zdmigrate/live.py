@@ -117,6 +117,11 @@ def prove_conditions(connection: Connection, plan: Plan) -> Plan:
     return with_changes(plan, changed)
 
 
+def ask(connection: Connection, query: str) -> Proof:
+    """What the database says to a query that returns a row where something is wrong; `met` None is no answer."""
+    return _run_proof(connection, query, server_flavour(connection))
+
+
 def _run_proof(connection: Connection, query: str, flavour: Flavour) -> Proof:
     from sqlalchemy.exc import DBAPIError
 

@@ -23,8 +23,10 @@ from zdmigrate.history.recording import (
     ReplayErrorKind,
 )
 from zdmigrate.history.statements import parse_type
+from zdmigrate.verdict.blame import harmed_by
 from zdmigrate.verdict.cost import Cost, estimate
 from zdmigrate.verdict.evidence import OldCode
+from zdmigrate.verdict.fleet_proof import Blame, FleetProof, mapped_by_all
 from zdmigrate.verdict.judge import Judgement, fit_either_side, judge, revision_phase, statement_phase
 from zdmigrate.verdict.kinds import Subject, subject_of
 from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
@@ -58,6 +60,7 @@ class PlannedChange:
         id: `revision:index`, stable as long as the revision's statements are.
         waivers: by rule id, the reason of the waiver that accepts its findings on this statement.
         proofs: by condition, what the live database said of it.
+        blamed: the live code that it would break, or may, by what that maps.
     """
 
     id: str
@@ -68,6 +71,7 @@ class PlannedChange:
     strategy: Strategy
     waivers: Mapping[str, str] = field(default_factory=dict)
     proofs: Mapping[Condition, Proof] = field(default_factory=dict)
+    blamed: tuple[Blame, ...] = ()
 
     @property
     def subject(self) -> Subject:
@@ -99,6 +103,17 @@ class PlannedChange:
         """Conditions of open findings that no proof has met."""
         wanted = dict.fromkeys(condition for item in self.open_findings for condition in item.conditions)
         return tuple(item for item in wanted if not ((proof := self.proofs.get(item)) and proof.met))
+
+    @property
+    def needs_manifests(self) -> bool:
+        """Whether it breaks old code, or may, as far as the manifests say: what the live fleet could disprove."""
+        return self.verdict is Verdict.UNSAFE or any(item.kind == "code" for item in self.open_conditions)
+
+    @property
+    def objection(self) -> str:
+        """What the live fleet has against it: whom it would break, else what it would break."""
+        worst = next((item.reason for item in self.open_findings if item.old is self.verdict), "")
+        return "; ".join(map(str, self.blamed)) or f"no manifest proves it: {worst}"
 
 
 @dataclass(frozen=True)
@@ -144,8 +159,12 @@ class Plan:
 
     Attributes:
         deployed: the revisions old code runs on; empty means each revision is judged as its own release.
+        manifests: what the deployed versions map; empty where that is not known, or the fleet leaves it open.
         warnings: sentences about the plan as a whole (a schema that is incomplete, an expired waiver, ...).
         sizes, has_replica: what is known of the live tables and of the server's replicas; strategies follow from it.
+        base: the schema at `deployed`; None when each revision is a release of its own.
+        given: the manifests that were named beside the fleet.
+        fleet: what the fleet said, None if it was not asked.
     """
 
     target: Flavour
@@ -155,6 +174,9 @@ class Plan:
     warnings: tuple[str, ...] = ()
     sizes: Mapping[str, TableSize] = field(default_factory=dict)
     has_replica: bool | None = None
+    base: Catalog | None = None
+    given: tuple[Manifest, ...] = ()
+    fleet: FleetProof | None = None
 
     def counts(self) -> dict[str, int]:
         """Changes by verdict; a revision that could not be replayed counts as one more unknown."""
@@ -182,6 +204,7 @@ def make_plan(
     deployed: Sequence[str] = (),
     base: Catalog | None = None,
     manifests: Sequence[Manifest] = (),
+    fleet: FleetProof | None = None,
     sizes: Mapping[str, TableSize] | None = None,
     has_replica: bool | None = None,
 ) -> Plan:
@@ -192,17 +215,43 @@ def make_plan(
         deployed: the heads old code runs on; with `base`, the schema there. Both empty: each revision is judged
             for the schema just before it.
         manifests: what the deployed versions map; empty means the whole base schema.
+        fleet: what the fleet said; its manifests are old code too, and with a gap in it, so is the whole base schema.
         sizes: rows and bytes of live tables, where known.
     """
     wanted = set(pending)
     planned = []
-    mapped = tuple(manifests)
-    common = OldCode(base, mapped, _parse_type(target)) if base is not None else None
+    given = tuple(manifests)
+    mapped = mapped_by_all(given, fleet)
     for recorded in history.revisions:
         if recorded.revision in wanted:
-            old_code = common or OldCode(recorded.before, mapped, _parse_type(target))
-            planned.append(_plan_revision(recorded, old_code, target, sizes or {}, has_replica))
-    return Plan(target, tuple(planned), tuple(deployed), mapped, sizes=dict(sizes or {}), has_replica=has_replica)
+            old_code = _old_code(recorded, base, mapped, target)
+            planned.append(_plan_revision(recorded, old_code, target, fleet, sizes or {}, has_replica))
+    return Plan(
+        target, tuple(planned), tuple(deployed), mapped, sizes=dict(sizes or {}), has_replica=has_replica, base=base,
+        given=given, fleet=fleet,
+    )  # fmt: skip
+
+
+def judged_again(plan: Plan, fleet: FleetProof) -> Plan:
+    """The plan with other verdicts: those that follow from what the fleet says now.
+
+    What waivers, proofs and costs say stays. A condition that is new has no proof, so it is open.
+    """
+    mapped = mapped_by_all(plan.given, fleet)
+    changes = {}
+    for revision in plan.revisions:
+        judged = _judged(
+            revision.recorded, _old_code(revision.recorded, plan.base, mapped, plan.target), plan.target, fleet
+        )
+        for change, (judgement, blamed) in zip(revision.changes, judged, strict=True):
+            changes[change.id] = replace(change, judgement=judgement, blamed=blamed)
+    return replace(with_changes(plan, changes), manifests=mapped, fleet=fleet)
+
+
+def _old_code(
+    recorded: RecordedRevision, base: Catalog | None, mapped: tuple[Manifest, ...], target: Flavour
+) -> OldCode:
+    return OldCode(recorded.before if base is None else base, mapped, _parse_type(target))
 
 
 def _parse_type(target: Flavour) -> _TypeReader:
@@ -221,22 +270,40 @@ def _plan_revision(
     recorded: RecordedRevision,
     old_code: OldCode,
     target: Flavour,
+    fleet: FleetProof | None,
     sizes: Mapping[str, TableSize],
     has_replica: bool | None,
 ) -> PlannedRevision:
     changes = []
-    nodes = tuple(statement.statement.node for statement in recorded.statements)
-    fatal = _refused_for_good(recorded)
-    for place, statement in enumerate(recorded.statements, 1):
-        judgement = judge(
-            statement, old_code.base, old_code, target, RULES, nodes[place:], ends_revision=statement is fatal
-        )
+    judged = _judged(recorded, old_code, target, fleet)
+    for statement, (judgement, blamed) in zip(recorded.statements, judged, strict=True):
         cost = estimate(statement, target, old_code.base)
         replication = classify(statement, target)
         strategy = _strategy(statement, cost, replication, sizes, has_replica)
         change_id = f"{recorded.revision}:{statement.index}"
-        changes.append(PlannedChange(change_id, statement, judgement, cost, replication, strategy))
+        changes.append(PlannedChange(change_id, statement, judgement, cost, replication, strategy, blamed=blamed))
     return PlannedRevision(recorded, tuple(changes))
+
+
+def _judged(
+    recorded: RecordedRevision, old_code: OldCode, target: Flavour, fleet: FleetProof | None
+) -> list[tuple[Judgement, tuple[Blame, ...]]]:
+    """What is said of each statement, and which live code is why."""
+    nodes = tuple(statement.statement.node for statement in recorded.statements)
+    fatal = _refused_for_good(recorded)
+    found = []
+    for place, statement in enumerate(recorded.statements, 1):
+
+        def judged_for(code: OldCode, statement: RecordedStatement = statement, place: int = place) -> Judgement:
+            following = nodes[place:]
+            return judge(statement, code.base, code, target, RULES, following, ends_revision=statement is fatal)
+
+        judgement = judged_for(old_code)
+        blamed: tuple[Blame, ...] = ()
+        if fleet is not None and judgement.old is not Verdict.SAFE:
+            blamed = harmed_by(judged_for, old_code, fleet.code)
+        found.append((judgement, blamed))
+    return found
 
 
 def _strategy(

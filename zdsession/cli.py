@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import click
 
 from zdsession.cli_copy import copy
-from zdsession.cli_fleet import drain, forget, nodes, undrain
+from zdsession.cli_fleet import barriers, drain, forget, nodes, undrain
 from zdsession.cli_schema import schema
 from zdsession.clock import now_ms
 from zdsession.errors import ConfigurationError, StoreUnavailableError
@@ -37,7 +37,7 @@ def main() -> None:
 
 main.add_command(copy)
 main.add_command(schema)
-for _command in (nodes, drain, undrain, forget):
+for _command in (nodes, drain, undrain, forget, barriers):
     main.add_command(_command)
 
 

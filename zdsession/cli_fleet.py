@@ -1,4 +1,4 @@
-"""``zdsession nodes | drain | undrain | forget``: the fleet, from a shell."""
+"""``zdsession nodes | drain | undrain | forget | barriers``: the fleet, from a shell."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -118,6 +119,27 @@ def forget(url: str, node: str, force: bool) -> None:
             raise click.ClickException(f"{node} is alive, its heartbeats arrive: stop it, or say --force")
         registry.forget(node)
     click.echo(f"forgot {node}")
+
+
+@click.command()
+@_store_option
+@click.option("--lift", metavar="NAME", help="Take this one down: what it names is there again, or was never removed.")
+def barriers(url: str, lift: str | None) -> None:
+    """List the barriers: what contracts removed, so that code that maps it does not become ready."""
+    with _registry(url) as registry:
+        found = registry.barriers()
+        if lift is not None:
+            if all(barrier.name != lift for barrier in found):
+                names = ", ".join(barrier.name for barrier in found) or "none"
+                raise click.ClickException(f"no barrier {lift}; there are: {names}")
+            registry.lift_barrier(lift)
+            click.echo(f"lifted {lift}")
+            return
+    for barrier in found:
+        since = datetime.fromtimestamp(barrier.at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        refused = [f"{len(barrier.refused)} manifest(s) judged to break"] if barrier.refused else []
+        click.echo(f"{barrier.name}  since {since}  {', '.join([*map(str, barrier.gone), *refused])}")
+    click.echo(f"{len(found)} barrier{'' if len(found) == 1 else 's'}")
 
 
 @contextlib.contextmanager

@@ -195,6 +195,15 @@ def test_import_metadata(models: str, attribute: str) -> None:
     assert list(import_metadata(f"{models}:{attribute}").tables) == ["t"]
 
 
+def test_import_metadata_looks_where_alembic_would(
+    models: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [item for item in sys.path if item != str(tmp_path)])
+    with pytest.raises(UsageError, match="No module named"):
+        import_metadata(f"{models}:metadata")
+    assert list(import_metadata(f"{models}:metadata", [str(tmp_path)]).tables) == ["t"]
+
+
 @pytest.mark.parametrize(
     ("path", "said"),
     [

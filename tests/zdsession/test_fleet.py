@@ -37,7 +37,7 @@ from zdsession.fleet.model import not_drained_yet
 from zdsession.manifest import Manifest, MappedColumn, MappedTable
 from zdsession.stores.memory import MemoryStore
 
-DEADLINE = 30.0
+DEADLINE = 60.0
 ORDER = DrainOrder("o1", 0, 0)
 
 
@@ -484,7 +484,8 @@ def test_what_the_fleet_proves(make: Make, registry: Registry) -> None:
     assert old.why_unready(DEADLINE) == new.why_unready(DEADLINE) == []
     until(lambda: not reasons(), "proof")
     assert "may not know every node yet" in reasons(least_age_ms=600_000)[0]
-    assert reasons(expect_nodes=3) == ["the fleet has 2 of the 3 nodes expected"]
+    (few,) = reasons(expect_nodes=3)
+    assert few.startswith("the fleet has 2 of the 3 nodes expected; ")
     reading = read_fleet(registry, now_ms())
     assert [(one.node, one.version) for one in still_mapped(reading, Gone("users", "nick"))] == [("old", "1.0")]
     assert len(reading.manifests) == 2

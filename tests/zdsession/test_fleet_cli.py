@@ -1,4 +1,4 @@
-"""``zdsession nodes | drain | undrain | forget``."""
+"""``zdsession nodes | drain | undrain | forget | barriers``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.zdsession.test_fleet import until
 from zdsession import SessionManager
 from zdsession.cli import main
 from zdsession.clock import now_ms
-from zdsession.fleet import FleetMember, Process, Registry, State
+from zdsession.fleet import Barrier, FleetMember, Gone, Process, Registry, State
 from zdsession.fleet.registry import _node_record
 
 QUICK = ("--min", "0.1", "--quiet", "0.1", "--max", "30")
@@ -154,6 +154,18 @@ def test_forget(url: str, member: FleetMember, registry: Registry) -> None:
     answer = run(url, "forget", "web1")
     assert (answer.exit_code, "web1 is alive" in answer.output) == (1, True)
     assert run(url, "forget", "web1", "--force").exit_code == 0
+
+
+def test_barriers(url: str, registry: Registry) -> None:
+    assert run(url, "barriers").output == "0 barriers\n"
+    registry.raise_barrier(Barrier("ab12", (Gone("users", "nick"), Gone("old")), 0, ("0123", "4567")))
+    first, second = run(url, "barriers").output.splitlines()
+    assert first == "ab12  since 1970-01-01 00:00:00 UTC  users.nick, old, 2 manifest(s) judged to break"
+    assert second == "1 barrier"
+    wrong = run(url, "barriers", "--lift", "ab1")
+    assert (wrong.exit_code, "no barrier ab1; there are: ab12" in wrong.output) == (1, True)
+    assert run(url, "barriers", "--lift", "ab12").output == "lifted ab12\n"
+    assert registry.barriers() == []
 
 
 def test_a_store_that_is_out() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zdsession.cli_fleet import drain, forget, nodes, undrain
+from zdsession.cli_fleet import barriers, drain, forget, nodes, undrain
 from zdsession.manifest import Manifest
 
 TEXT = Path(__file__).parents[2].joinpath("docs/fleet.md").read_text()
@@ -25,7 +25,7 @@ def test_examples_run(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_commands_and_their_options_are_documented() -> None:
-    for command in (nodes, drain, undrain, forget):
+    for command in (nodes, drain, undrain, forget, barriers):
         assert f"zdsession {command.name}" in TEXT
-    for option in ("--min", "--quiet", "--max", "--new-sessions", "--json", "--all"):
+    for option in ("--min", "--quiet", "--max", "--new-sessions", "--json", "--all", "--lift"):
         assert option in TEXT

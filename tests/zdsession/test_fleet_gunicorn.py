@@ -8,8 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +17,7 @@ import pytest
 
 from tests.servers import ports
 from tests.servers.haproxy import HAProxy, open_haproxy
+from tests.visitors import Visitors
 from tests.zdsession.test_fleet import until
 from zdsession import SessionManager
 from zdsession.fleet import Registry
@@ -105,48 +104,6 @@ class Gunicorn:
             return self.get(path)[0]
         except OSError:
             return 0
-
-
-class Visitors:
-    """Each keeps a session and a connection to the balancer, and counts its pages."""
-
-    def __init__(self, port: int, count: int = 3) -> None:
-        self._port = port
-        self._done = threading.Event()
-        self.problems: list[str] = []
-        self.pages = [0] * count
-        self._threads = [threading.Thread(target=self._visit, args=(number,)) for number in range(count)]
-
-    def __enter__(self) -> Visitors:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._done.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _visit(self, number: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
-        cookie = ""
-        while not self._done.is_set():
-            try:
-                connection.request("GET", "/", headers={"Cookie": cookie} if cookie else {})
-                answer = connection.getresponse()
-                body = answer.read()
-            except (OSError, http.client.HTTPException) as error:
-                self.problems.append(repr(error))
-                connection.close()
-                continue
-            cookie = (answer.getheader("Set-Cookie") or cookie).partition(";")[0]
-            if answer.status == 200 and body == b"%d" % (self.pages[number] + 1):
-                self.pages[number] += 1
-            else:
-                self.problems.append(f"{answer.status} {body!r} after page {self.pages[number]}")
-                self._done.set()
-            time.sleep(0.005)
-        connection.close()
 
 
 def zdsession(store: str, *arguments: str) -> subprocess.CompletedProcess[str]:

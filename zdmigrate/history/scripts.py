@@ -94,7 +94,7 @@ class Scripts:
             UsageError: when there is no history, or it is no graph; one sentence saying which and where.
         """
         found = _alembic_config(config, section)
-        sys_path = _split(found, "prepend_sys_path", r", *|(?: +)|\:")
+        sys_path = _prepended(found)
         location = script_location or _option(found, "script_location")
         if location is None:
             where = f"{config} has no script_location" if config else "there is no alembic.ini here"
@@ -339,6 +339,19 @@ def _as_usage_error(symbol: str | None, where: Path) -> Iterator[None]:
         raise UsageError(f"{symbol!r} {reason} of {where}") from error
     except RevisionError as error:
         raise UsageError(f"the history in {where} is no graph: {str(error).rstrip('.')}") from error
+
+
+def prepended_path(config: Path | None, section: str = "alembic") -> tuple[str, ...]:
+    """The folders that the configuration puts before sys.path, as Alembic reads them.
+
+    Raises:
+        UsageError: when the configuration cannot be read.
+    """
+    return _prepended(_alembic_config(config, section))
+
+
+def _prepended(config: Config) -> tuple[str, ...]:
+    return _split(config, "prepend_sys_path", r", *|(?: +)|\:")
 
 
 @contextmanager

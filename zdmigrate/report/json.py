@@ -30,6 +30,7 @@ def document(plan: Plan, gate: GateResult | None = None, problems: tuple[WaiverP
         "target": {"flavour": plan.target.vendor, "version": ".".join(map(str, plan.target.version))},
         "deployed": list(plan.deployed),
         "manifests": [{"version": item.version, "digest": item.digest} for item in plan.manifests],
+        "fleet": None if plan.fleet is None else plan.fleet.document(),
         "summary": {**plan.counts(), "phases": phases, "revisions": len(plan.revisions)},
         "warnings": list(plan.warnings),
         "revisions": [_revision(item) for item in plan.revisions],
@@ -115,6 +116,10 @@ def _change(change: PlannedChange) -> dict[str, Any]:
             "conditions": _conditions(judgement.new_conditions, change),
         },
         "findings": [_finding(item, change) for item in judgement.findings],
+        "blocked_by": [
+            {"node": item.code.node, "version": item.code.version, "manifest": item.code.digest, "what": item.what}
+            for item in change.blamed
+        ],
         "cost": {
             "algorithm": cost.algorithm,
             "lock": cost.lock,

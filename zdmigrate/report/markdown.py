@@ -28,6 +28,7 @@ def render(plan: Plan, gate: GateResult | None = None, problems: tuple[WaiverPro
         _escape(wording.summary(plan)),
         "",
     ]
+    lines.extend(f"> {_escape(said)}  " for said in wording.fleet(plan))
     lines.extend(f"> {_escape(warning)}" for warning in plan.warnings)
     if any(revision.changes or revision.error for revision in plan.revisions):
         lines += ["| revision | line | change | phase | old code | cost | strategy |", "|---|--:|---|---|---|---|---|"]
@@ -77,6 +78,7 @@ def _details(revision: PlannedRevision, change: PlannedChange) -> list[str]:
         lines += [f"- if {_escape(condition.text)}" for condition in finding.conditions]
         if finding.remedy:
             lines += ["", "```python", finding.remedy.replace("```", "'''"), "```"]
+    lines += ["", *(f"- now: {_escape(str(blame))}" for blame in change.blamed)]
     return [*lines, "</details>", ""]
 
 

@@ -22,6 +22,7 @@ from zdmigrate.waivers import UNREPLAYABLE, WaiverProblem
 _LEVEL = {Verdict.UNSAFE: "error", Verdict.UNKNOWN: "error", Verdict.CONDITIONAL: "warning", Verdict.SAFE: "note"}
 _WAIVER = "ZD999"
 _RUN = "ZD997"
+_FLEET = "ZD996"
 
 
 def render(plan: Plan, gate: GateResult, problems: tuple[WaiverProblem, ...] = ()) -> str:
@@ -55,6 +56,9 @@ def render(plan: Plan, gate: GateResult, problems: tuple[WaiverProblem, ...] = (
         for item in gate.obstacles
         if item.kind in ("broke", "unproved")
     ]
+    results += [
+        _located(_FLEET, "error", item.message, item.path, item.line) for item in gate.obstacles if item.kind == "fleet"
+    ]
     log = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -75,6 +79,7 @@ def _rules() -> list[dict[str, Any]]:
         (UNREPLAYABLE, "revision cannot be replayed"),
         ("ZD998", "revision needs both sides of a deploy"),
         (_RUN, "old code run on a server after the change"),
+        (_FLEET, "a contract that what runs now does not prove"),
         (_WAIVER, "waiver that does not do what it says"),
     ]
     return [{"id": rule, "shortDescription": {"text": title}} for rule, title in dict(named).items()]

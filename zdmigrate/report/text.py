@@ -61,6 +61,8 @@ def print_gate(console: Console, plan: Plan, gate: GateResult, problems: tuple[W
 
 def _print_head(console: Console, plan: Plan) -> None:
     console.print(Text.assemble((str(plan.target), "bold"), f" · {wording.old_code(plan)}"), soft_wrap=True)
+    for line in wording.fleet(plan):
+        console.print(Text.assemble(("note ", "yellow"), line), soft_wrap=True)
     for warning in plan.warnings:
         console.print(Text.assemble(("note ", "yellow"), warning))
 
@@ -113,6 +115,8 @@ def _print_change(console: Console, change: PlannedChange, *, remedies: bool) ->
                 _print_indented(console, f"if {condition.text}{state}", 8, "yellow")
             if remedies and finding.remedy:
                 _print_indented(console, finding.remedy, 8, "cyan")
+        for blame in change.blamed:
+            _print_indented(console, f"now: {blame}", 6, "red")
     for finding in change.open_findings:
         if finding.evidence and finding.old is Verdict.SAFE:
             _print_indented(console, f"proved: {finding.evidence}", 6, "green")

@@ -32,6 +32,13 @@ def old_code(plan: Plan) -> str:
     return f"{known}, assumed to map all of it"
 
 
+def fleet(plan: Plan) -> tuple[str, ...]:
+    """What the live fleet said, and why that may not be all; nothing where it was not asked."""
+    if plan.fleet is None:
+        return ()
+    return (plan.fleet.quote(), *(f"the fleet proves nothing: {gap}" for gap in plan.fleet.gaps))
+
+
 def subject(change: PlannedChange) -> str:
     """`add_column users.nick`."""
     kind, table, column = change.subject
@@ -72,6 +79,11 @@ def next_step(plan: Plan, gate: GateResult | None) -> str:
             return (
                 "Change the statements named above as their remedy says; if a change is meant to run after the deploy, "
                 "mark its revision `# zdmigrate: phase contract`; if it is a reviewed exception, add a waiver."
+            )
+        if "fleet" in kinds:
+            return (
+                "A contract has to wait: replace the nodes named above (zdsession drain NODE, then stop it), or strike "
+                "out those that have ended (zdsession forget NODE), then run this again."
             )
         if "broke" in kinds:
             return "Change what old code broke by when it was run, or move it after the deploy."

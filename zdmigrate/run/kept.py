@@ -26,6 +26,7 @@ class KeptPlan(msgspec.Struct, frozen=True):
     Attributes:
         heads: rows of the version table when the run began; `base` is the schema then.
         strategy, accept: what was asked for.
+        fleet: whether what runs now was asked, so that a contract has to be allowed by it again.
     """
 
     heads: tuple[str, ...]
@@ -34,6 +35,7 @@ class KeptPlan(msgspec.Struct, frozen=True):
     strategy: str
     accept: dict[str, str]
     flavour: str
+    fleet: bool = False
 
     def encode(self) -> str:
         """As text."""
@@ -47,13 +49,15 @@ def keep(
     strategy: str,
     accept: Mapping[str, str],
     flavour: str,
+    *,
+    fleet: bool = False,
 ) -> KeptPlan:
     """The plan to keep."""
     kept = tuple(
         KeptRevision(item.revision, {change.id: digest(change.recorded.statement.sql) for change in item.changes})
         for item in revisions
     )
-    return KeptPlan(tuple(heads), base, kept, strategy, dict(accept), flavour)
+    return KeptPlan(tuple(heads), base, kept, strategy, dict(accept), flavour, fleet)
 
 
 def decode(text: str) -> KeptPlan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -83,9 +83,23 @@ def select(plan: Plan, asked: Asked, *, has_topology: bool) -> Selection:
             return Selection((), tuple(chosen), (reason,))
         chosen = chosen[:fitting]
     reasons = [reason for revision in chosen for reason in _reasons(revision, asked, has_topology=has_topology)]
+    reasons += unproved(plan, chosen, asked)
     selection = Selection(tuple(chosen), plan.revisions[len(chosen) :], ())
     reasons += _switchovers(selection.tasks(asked.strategy))
     return Selection(selection.revisions, selection.left, tuple(reasons))
+
+
+def unproved(plan: Plan, revisions: Iterable[PlannedRevision], asked: Asked) -> list[str]:
+    """What stands in the way of these revisions because nobody proved it, or knows; empty when all is proved."""
+    open_changes = [
+        (revision, change) for revision in revisions for change in revision.changes if change.recorded.refusal is None
+    ]
+    reasons = [reason for revision, change in open_changes for reason in _of_verdict(revision, change, asked, plan)]
+    if plan.fleet is not None and any(
+        change.needs_manifests and asked.reason(change, revision) is None for revision, change in open_changes
+    ):
+        reasons += [f"the fleet proves nothing: {gap}" for gap in plan.fleet.gaps]
+    return reasons
 
 
 def way_of(change: PlannedChange, strategy: Strategy) -> Way:
@@ -123,30 +137,44 @@ def _reasons(revision: PlannedRevision, asked: Asked, *, has_topology: bool) -> 
         )
     for change in revision.changes:
         if change.recorded.refusal is None:
-            yield from _of_change(revision, change, asked, has_topology=has_topology)
+            yield from _of_change(change, asked, has_topology=has_topology)
 
 
-def _of_change(revision: PlannedRevision, change: PlannedChange, asked: Asked, *, has_topology: bool) -> Iterator[str]:
-    where = f"{change.id} ({' '.join(change.recorded.statement.sql.split())[:80]})"
+def _of_verdict(revision: PlannedRevision, change: PlannedChange, asked: Asked, plan: Plan) -> Iterator[str]:
+    where = _where(change)
     accepted = asked.reason(change, revision) is not None
     worst = next((item.reason for item in change.open_findings if item.old is change.verdict), "")
+    now = f" Now: {change.objection}." if change.blamed else ""
     if change.phase is Phase.SPLIT:
-        yield f"{where}: no single side of a deploy can hold this statement"
+        yield f"{where}: no single side of a deploy can hold this statement.{now}"
     elif change.verdict is Verdict.UNKNOWN:
         yield f"{where} cannot be judged: {worst}; have it reviewed and write a waiver"
     elif change.verdict is Verdict.UNSAFE and not revision.contract_declared:
         yield (
             f"{where} breaks the deployed code: {worst}; run it after the deploy, in a revision marked "
-            "`# zdmigrate: phase contract`"
+            f"`# zdmigrate: phase contract`.{now}"
+        )
+    elif change.verdict is Verdict.UNSAFE and not accepted and plan.fleet is not None:
+        yield (
+            f"{where} is a contract that what runs now does not allow: {change.objection}. Run it when that code is "
+            f"gone, or say --accept {change.id} --because REASON"
         )
     elif change.verdict is Verdict.UNSAFE and not accepted:
         yield (
-            f"{where} is a contract that is not proved: {worst}. Prove it with the manifests of what is deployed "
-            f"(--deployed FILE), or say --accept {change.id} --because REASON"
+            f"{where} is a contract that is not proved: {worst}. Prove it by what runs now (--fleet STORE_URL) or with "
+            f"the manifests of what is deployed (--deployed FILE), or say --accept {change.id} --because REASON"
         )
     elif change.verdict is Verdict.CONDITIONAL and change.open_conditions and not accepted:
         wanted = "; ".join(condition.text for condition in change.open_conditions)
-        yield f"{where} is safe only if {wanted}; prove it, or say --accept {change.id} --because REASON"
+        yield f"{where} is safe only if {wanted}; prove it, or say --accept {change.id} --because REASON.{now}"
+
+
+def _where(change: PlannedChange) -> str:
+    return f"{change.id} ({' '.join(change.recorded.statement.sql.split())[:80]})"
+
+
+def _of_change(change: PlannedChange, asked: Asked, *, has_topology: bool) -> Iterator[str]:
+    where = _where(change)
     yield from _not_to_be_sent(change, where)
     refused = change.cost.refusal is not None
     if change.strategy.name == "refuse" and (refused or asked.strategy != "direct"):

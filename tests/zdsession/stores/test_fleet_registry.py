@@ -164,9 +164,38 @@ def test_manifests(registry: Registry) -> None:
     assert registry.manifest(mine.digest) == mine
 
 
+def test_the_manifests_of_a_version_outlive_its_nodes(registry: Registry, clock: Clock) -> None:
+    assert (registry.versions(), registry.manifests_of("1.0"), registry.known()) == ([], [], [])
+    first, again, second = (manifest(t=columns) for columns in (("a",), ("a", "b"), ("c",)))
+    registry.publish(first, "1.0")
+    registry.enlist("a")
+    registry.beat("a", process(clock), no)
+    clock.advance(1)
+    registry.publish(again, "1.0")
+    clock.advance(1)
+    registry.publish(second, "2.0: the second")
+    registry.publish(first, "1.0")
+    registry.goodbye("a", "one")
+    registry.forget("a")
+    assert registry.versions() == ["2.0: the second", "1.0"]
+    assert registry.manifests_of("1.0") == [again, first]
+    assert registry.manifests_of("2.0: the second") == [second]
+    assert registry.manifests_of("3.0") == []
+    assert registry.known() == [first, again, second]
+
+
+def test_the_oldest_versions_are_forgotten_first(clock: Clock) -> None:
+    registry = Registry(MemoryStore(), clock=clock)
+    mine = manifest(t=("a",))
+    for number in range(210):
+        clock.advance(1)
+        registry.publish(mine, f"1.{number}")
+    assert registry.versions() == [f"1.{number}" for number in range(209, 9, -1)]
+
+
 def test_barriers(registry: Registry, clock: Clock) -> None:
     one = Barrier("ab12", (Gone("users", "name"),), clock())
-    two = Barrier("cd34", (Gone("old"),), clock())
+    two = Barrier("cd34", (Gone("old"),), clock(), ("0123abcd",))
     registry.raise_barrier(one)
     registry.raise_barrier(two)
     assert registry.barriers() == registry.enlist("a") == [one, two]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -65,8 +66,11 @@ def create_statements(metadata: MetaData, flavour: Flavour) -> list[str]:
     return sent
 
 
-def import_metadata(path: str) -> MetaData:
+def import_metadata(path: str, prepend: Sequence[str] = ()) -> MetaData:
     """The MetaData named `package.module:attribute`, for example `shop.models:Base.metadata`.
+
+    Args:
+        prepend: folders to look in first, as `prepend_sys_path` of alembic.ini says; the working directory comes next.
 
     Raises:
         UsageError: when it cannot be imported, or is something else.
@@ -76,8 +80,9 @@ def import_metadata(path: str) -> MetaData:
     module_name, colon, attributes = path.partition(":")
     if not colon or not module_name or not attributes:
         raise UsageError(f"--metadata {path!r} is not of the form package.module:Base.metadata")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    for folder in reversed((*prepend, os.getcwd())):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
     try:
         found: Any = importlib.import_module(module_name)
     except Exception as error:
