@@ -8,7 +8,7 @@ from tests.servers.binaries import find, find_tool
 
 # Asked for beside the default of each kind.
 MORE_PROCESSES: tuple[tuple[Kind, str], ...] = (("mariadb", "11.8"),)
-TOOLS = ("redis-cli", "haproxy")
+TOOLS = ("redis-cli", "haproxy", "nginx", "apache2")
 
 
 @dataclass(frozen=True)

@@ -193,6 +193,6 @@ def test_prepare_servers_names_what_it_cannot_get(servers_dir: Path, tmp_path: P
     done = subprocess.run(["bash", script], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     said = sorted(line.split(":")[1].strip() for line in done.stderr.splitlines())
-    assert said == ["no haproxy", "no mariadb", "no mariadb-11.8", "no mysql", "no redis"]
+    assert said == ["no apache2", "no haproxy", "no mariadb", "no mariadb-11.8", "no mysql", "no nginx", "no redis"]
     assert "servers: no containers: ZDRELEASE_SERVERS=processes" in done.stdout
-    assert done.stdout.count("MISSING") == 6, "the table, with a line for redis-cli"
+    assert done.stdout.count("MISSING") == 8, "the table, with a line for redis-cli"

@@ -45,7 +45,8 @@ class RefusedError(ZdmigrateError):
     exit_code = 6
 
     def __init__(self, reasons: Sequence[str]) -> None:
-        super().__init__("refused before anything changed: " + "\n  - ".join(["", *reasons]).strip(" \n"))
+        listed = f" {reasons[0]}" if len(reasons) == 1 else "".join(f"\n  - {reason}" for reason in reasons)
+        super().__init__(f"refused before anything changed:{listed}")
         self.reasons = tuple(reasons)
 
 

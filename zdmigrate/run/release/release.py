@@ -1,0 +1,190 @@
+"""The whole release: expand, nodes, data, contract; and the way back."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+
+from zdmigrate.errors import UsageError
+from zdmigrate.run.errors import AbortedError, NeedsPersonError, RefusedError
+from zdmigrate.run.release.errors import StepError, StoppedError
+from zdmigrate.run.release.nodes import Listener, Nodes, Steps
+from zdmigrate.run.release.phases import PhaseName
+from zdmigrate.run.release.prepare import CommandLine, Prepared, Tools, goal_of, opened, pending_of, prepare
+from zdmigrate.run.release.spec import ReleaseSpec
+from zdmigrate.run.release.stopping import Stopping
+
+Confirm = Callable[[Prepared], bool]
+_INTERRUPTED = 130
+
+
+def release(
+    spec: ReleaseSpec,
+    confirm: Confirm,
+    *,
+    run: CommandLine,
+    undo: bool = False,
+    rehearse: bool = False,
+    again: str = "zdmigrate release release.toml",
+    listener: Listener = lambda told: None,
+) -> bool:
+    """Carry a release out, go on with it, or take it back. False when `confirm` said no.
+
+    Args:
+        confirm: shown what would be done; False ends it before anything changed.
+        run: zdmigrate's own command line, for `apply`.
+        undo: bring the old version back.
+        rehearse: write nothing anywhere, not even the lock: `confirm` is going to say no.
+        again: how to give the same order again, for people; without --undo.
+
+    Raises:
+        UsageError: the release cannot be used as it is.
+        RefusedError: nothing was changed.
+        AbortedError: a migration was given up and undone, or somebody took the release over.
+        NeedsPersonError: it paused; says why, and how to go on.
+    """
+    stopping = Stopping()
+    with stopping.listening(), opened(spec, run, stopping, alone=not rehearse) as tools:
+        try:
+            prepared = prepare(tools, undo=undo)
+        except StoppedError as error:
+            raise RefusedError([str(error)]) from error
+        except StepError as error:
+            raise RefusedError([error.problem]) from error
+        with stopping.interrupting():
+            agreed = confirm(prepared)
+        if not agreed:
+            return False
+        Run(tools, prepared, again, listener).run()
+        return True
+
+
+class Run:
+    """One run of the tool over a release."""
+
+    def __init__(self, tools: Tools, prepared: Prepared, again: str, listener: Listener) -> None:
+        self._tools = tools
+        self._spec = tools.spec
+        self._again = again
+        entry = prepared.entry
+        if not prepared.going_on:
+            entry = tools.journal.begin(new=entry.new, old=entry.old, strategy=entry.strategy, nodes=list(entry.nodes))
+        self._entry = entry
+        self._steps = Steps(tools.journal, entry, listener, tools.stopping)
+        self._nodes = Nodes(self._spec, self._steps, tools.fleet, tools.balancer, tools.commands, goal_of(entry))
+
+    def run(self) -> None:
+        """Go on to the end. See `release` for what it raises."""
+        entry = self._entry
+        entry.state, entry.reason = "running", ""
+        self._steps.note()
+        try:
+            if entry.direction == "undo":
+                self._nodes.change(self._tools.lease.check)
+            else:
+                self._forward()
+        except (StoppedError, KeyboardInterrupt) as error:
+            self._paused("somebody stopped it")
+            raise NeedsPersonError("stopped between two steps, as asked", self._command()) from error
+        except StepError as error:
+            self._paused(error.problem)
+            raise NeedsPersonError(error.problem, self._ways_out(error)) from error
+        except (RefusedError, AbortedError, NeedsPersonError, UsageError) as error:
+            self._paused(str(error))
+            raise
+        except OSError as error:
+            problem = f"what is kept in {self._spec.journal} cannot be written: {error.strerror or error}"
+            raise NeedsPersonError(problem, self._command()) from error
+        entry.state = "undone" if entry.direction == "undo" else "done"
+        self._steps.note()
+
+    def _forward(self) -> None:
+        hooks, phases = self._spec.hooks, self._spec.phases
+        self._commands("before", hooks.before)
+        self._phase("expand", phases.expand)
+        self._nodes.change(self._tools.lease.check)
+        self._commands("backfill", phases.backfill)
+        self._phase("migrate", phases.migrate)
+        self._phase("contract", phases.contract)
+        self._commands("after", hooks.after)
+
+    def _commands(self, step: str, commands: Sequence[str]) -> None:
+        """Each once, as far as the journal knows."""
+        for number, command in enumerate(commands, 1):
+            key = f"{step}:{number}"
+            if key in self._entry.finished:
+                continue
+            self._check()
+            with self._steps.taking(step) as details:
+                said = self._tools.commands.run(command, None, self._spec.new)
+                details[""] = f"`{command}`" + (f": {said}" if said else "")
+            self._finish(key)
+
+    def _phase(self, name: PhaseName, wanted: bool) -> None:
+        if not wanted or name in self._entry.finished:
+            return
+        self._check()
+        with self._steps.taking(name) as details:
+            with self._tools.stopping.interrupting():
+                pending = pending_of(self._tools.migrations, name)
+                code = self._tools.migrations.apply(name) if pending else 0
+            self._judge(name, code)
+            details[""] = ", ".join(pending) if pending else "nothing is pending"
+        self._finish(name)
+
+    def _judge(self, name: PhaseName, code: int) -> None:
+        """What the exit code of `zdmigrate apply` means here."""
+        if code == 0:
+            return
+        if code == _INTERRUPTED:
+            raise StoppedError(f"stopped during {name}")
+        if code == 6 and name == "expand":
+            self._forget_if_untouched()
+            raise RefusedError(["the expand step was refused, see above; no node was touched"])
+        if code == 4:
+            raise AbortedError(f"the {name} step was given up, see above; go on with: {self._command()}")
+        told = {5: "needs you", 6: "was refused"}.get(code, f"ended with exit code {code}")
+        raise StepError(
+            f"the {name} step {told}, see above; every node is as it should be"
+            if name != "expand"
+            else f"the expand step {told}, see above"
+        )
+
+    def _forget_if_untouched(self) -> None:
+        """A release that did nothing need not stand in the way of another."""
+        if not self._entry.finished and not self._entry.marks:
+            self._entry.state = "forgotten"
+
+    def _check(self) -> None:
+        self._tools.stopping.check()
+        self._tools.lease.check()
+
+    def _finish(self, what: str) -> None:
+        self._entry.finished.append(what)
+        self._steps.note()
+
+    def _paused(self, reason: str) -> None:
+        if self._entry.state != "forgotten":
+            self._entry.state = "paused"
+        self._entry.reason = reason
+        self._steps.note()
+
+    def _command(self) -> str:
+        return f"{self._again} --undo" if self._entry.direction == "undo" else self._again
+
+    def _ways_out(self, error: StepError) -> str:
+        if (
+            self._entry.direction == "undo"
+            or not error.undo
+            or not self._entry.old
+            or self._entry.old == self._entry.new
+        ):
+            return self._command()
+        return (
+            f"{self._again} --undo   (back to {self._entry.old}; when the cause is mended, go on with: {self._again})"
+        )
+
+
+def shown_command(path: object, *, yes: bool) -> str:
+    """The command that goes on, for people."""
+    return shlex.join(["zdmigrate", "release", str(path), *(["--yes"] if yes else [])])
