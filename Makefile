@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: openstack-labels help demo test test-containers servers lint soak real-histories replication-matrix clean
+.PHONY: openstack-labels help demo test test-containers servers lint soak real-histories replication-matrix story story-usual story-matrix clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do \
@@ -38,6 +38,15 @@ real-histories: $(READY) servers ## replay six public histories, as installed, w
 
 replication-matrix: $(READY) servers ## measure what replication does with rows while one side has an ALTER (an hour)
 	@$(BIN)/python -m scripts.replication_matrix
+
+story: $(READY) servers ## a release of the example shop under load, over TLS; at the end a page that shows it (minutes)
+	@$(BIN)/python -m scripts.story
+
+story-usual: $(READY) servers ## the same release the usual way: restart all, plain `alembic upgrade head`; not green
+	@$(BIN)/python -m scripts.story --usual --name usual
+
+story-matrix: $(READY) servers ## the story on both flavours, every session store, and with something killed (an hour)
+	@$(BIN)/python -m scripts.story.matrix
 
 clean: ## remove what these commands made here (prepared servers live in the user's cache and stay)
 	rm -rf $(VENV) build dist site .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info
