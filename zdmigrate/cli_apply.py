@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from zdmigrate.cli_fleet import fleet_options, opened_fleet, with_fleet
+from zdmigrate.cli_report import ProgressLine, both, given, report_option, reported
 from zdmigrate.cli_run import policy_from, policy_options
 from zdmigrate.errors import UsageError
 
@@ -60,7 +62,9 @@ def _with(*groups: tuple[Any, ...]) -> Callable[[Command], Command]:
 
 
 @click.command()
-@_with(_history, _where)
+@_with(_history)
+@fleet_options
+@_with(_where)
 @click.option("--to", metavar="REV", help="Run up to this revision (default: every head).")
 @click.option("--phase", type=click.Choice(["expand", "migrate", "contract"]), help="Run what this side may run.")
 @click.option(
@@ -72,6 +76,13 @@ def _with(*groups: tuple[Any, ...]) -> Callable[[Command], Command]:
 @click.option("--because", metavar="TEXT", help="Why what --accept names is accepted; kept in the journal.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Run every check and print every statement; change nothing.")
+@click.option("--then-switch-back", is_flag=True, help="After a replica-first run, move the primary back again.")
+@click.option(
+    "--hold-before",
+    type=click.Choice(["switchover"]),
+    help="A replica-first run pauses there, all ready, until `zdmigrate resume`.",
+)
+@report_option
 @_with(_limits)
 @policy_options
 @click.pass_context
@@ -85,10 +96,20 @@ def apply(
     because: str | None,
     yes: bool,
     dry_run: bool,
+    report_folder: Path | None,
+    then_switch_back: bool,
+    hold_before: str | None,
     **options: Any,
 ) -> None:
-    """Carry the pending revisions out: plan, show, ask, run; resumable wherever it stops."""
+    """Carry the pending revisions out: plan, show, ask, run; resumable wherever it stops.
+
+    A contract runs when what is deployed allows it: the live fleet (--fleet), or the manifests given (--deployed).
+    """
+    from dataclasses import replace
+
+    from zdmigrate.run.apply import KIND
     from zdmigrate.run.apply import apply as carry_out
+    from zdmigrate.run.recorder import Recorder, revisions_of
     from zdmigrate.run.selection import Asked
     from zdmigrate.verdict.model import Phase
 
@@ -96,7 +117,7 @@ def apply(
         raise UsageError("--accept needs --because TEXT: who reads the journal wants to know why")
     accept: Mapping[str, str] = dict.fromkeys(options["accept"], because or "")
     asked = Asked(Phase(phase) if phase else None, strategy, accept)
-    order = _order(url, topology_path, asked, options, [*_given(ctx), "--yes"] if yes else _given(ctx))
+    order = _order(url, topology_path, asked, options, [*given(ctx), "--yes"] if yes else given(ctx))
 
     def confirm(prepared: Prepared) -> bool:
         _show(prepared)
@@ -104,16 +125,37 @@ def apply(
             for where, statement in prepared.statements():
                 click.echo(f"  {where:<12} {statement}")
             return False
+        recorder.revisions = revisions_of(prepared)
         if not prepared.selection.revisions:
             return True
         return yes or click.confirm(f"Run {len(prepared.selection.revisions)} revision(s) on {prepared.node.name}?")
 
-    done = carry_out(order, confirm, listener=_told)
+    recorder, line = Recorder(KIND, order.topology, order.command), ProgressLine()
+    recorder.accepted = {name: order.asked.accept.get(name, "") for name in sorted(order.policy.accept)}
+    with opened_fleet(order.request.settings) as fleet, reported(recorder, report_folder):
+        done = carry_out(
+            replace(order, fleet=fleet, switch_back=then_switch_back, hold_before=hold_before or ""),
+            confirm,
+            listener=both(recorder.step, line.before(_told)),
+            began=lambda run, continued: recorder.begin(run, continued=continued),
+            progress=line,
+            finish=lambda entry: (
+                yes
+                or click.confirm(f"The {entry.kind} {entry.id} of {entry.owner} stopped half way. Bring it to an end?")
+            ),
+        )
+        line.clear()
+        if done is not None:
+            recorder.todo, recorder.notes = done.todo, done.notes
+            recorder.figures = dict(done.figures)
+            recorder.exit_code = 5 if done.todo else 0
     if done is None:
         if not dry_run:
             click.echo("nothing was changed")
         return
     click.echo(f"applied: {', '.join(done.revisions) or 'nothing, there was nothing to do'}")
+    if done.proof is not None:
+        click.echo(f"allowed by: {done.proof.quote()}")
     for item in done.todo:
         click.echo(f"zdmigrate: left for you: {item}", err=True)
     ctx.exit(5 if done.todo else 0)
@@ -135,6 +177,7 @@ def _order(url: str | None, path: Path | None, asked: Any, options: dict[str, An
         stub_imports=options.pop("stub_imports") or None,
         deployed=options.pop("deployed"),
     )
+    settings = with_fleet(settings, options)
     if settings.target is not None:  # what is served is asked of the server
         settings = replace(settings, target=None)
     topology, single = _servers(url or (None if path else settings.url), path)
@@ -161,38 +204,6 @@ def _servers(url: str | None, path: Path | None) -> tuple[Topology, bool]:
     return single_server(url), True
 
 
-#: Options whose value may hold a password.
-_SECRET = frozenset({"--url"})
-
-
-def _given(ctx: click.Context) -> list[str]:
-    """The options of this call as they can be shown: a URL with a password in it is not."""
-    found: list[str] = []
-    for parameter in ctx.command.params:
-        name = parameter.name or ""
-        if ctx.get_parameter_source(name) is not click.core.ParameterSource.COMMANDLINE or name in ("yes", "dry_run"):
-            continue
-        value, flag = ctx.params[name], max(parameter.opts, key=len)
-        if value is True:
-            found.append(flag)
-            continue
-        for item in value if isinstance(value, tuple) else (value,):
-            found += [flag, _hidden(str(item)) if flag in _SECRET else str(item)]
-    return found
-
-
-def _hidden(url: str) -> str:
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    if "${" in url:
-        return url
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except (ArgumentError, ValueError):
-        return "URL"
-
-
 def _show(prepared: Prepared) -> None:
     from rich.console import Console
 
@@ -204,6 +215,8 @@ def _show(prepared: Prepared) -> None:
     print_plan(Console(highlight=False, markup=False, emoji=False, width=None if terminal else 160), prepared.plan)
     for revision in prepared.selection.left:
         click.echo(f"left: {revision.revision} is {revision.phase.value}")
+    for note in prepared.notes:
+        click.echo(f"note: {note}")
 
 
 def _told(timing: Timing) -> None:

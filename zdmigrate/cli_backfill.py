@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -9,13 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zdmigrate.cli_report import given, report_option, reported
 from zdmigrate.errors import UsageError
 
 if TYPE_CHECKING:
     from zdmigrate.run.checkpoints import Checkpoint
     from zdmigrate.run.keys import Session
     from zdmigrate.run.pace import Limits, Progress
+    from zdmigrate.run.recorder import Recorder
     from zdmigrate.run.seats import Seat
+    from zdmigrate.run.topology import Topology
 
 #: Seconds between two lines of progress: on a terminal, and in a log.
 _TERMINAL_SECONDS, _LOG_SECONDS = 0.5, 10.0
@@ -42,6 +46,7 @@ _TERMINAL_SECONDS, _LOG_SECONDS = 0.5, 10.0
 @click.option("--dry-run", is_flag=True, help="Show the key and a batch's statement; change nothing.")
 @click.option("--list", "list_", is_flag=True, help="Show every backfill and how far it is.")
 @click.option("--forget", metavar="ID", help="Give an unfinished backfill up as it is.")
+@report_option
 @click.pass_context
 def backfill(
     ctx: click.Context,
@@ -59,16 +64,18 @@ def backfill(
     dry_run: bool,
     list_: bool,
     forget: str | None,
+    report_folder: Path | None,
 ) -> None:
     """Run an UPDATE or DELETE in small batches, throttled and resumable: run it again to continue it.
 
     Exits 1 when rows are left that STATEMENT finds and does not change.
     """
     from zdmigrate.run.pace import Limits
+    from zdmigrate.run.recorder import Recorder
 
     if sum((statement is not None, list_, forget is not None)) != 1:
         raise UsageError("give one UPDATE or DELETE, or --list, or --forget ID")
-    seat = _seat(url, topology_path, database)
+    seat, topology = _seat(url, topology_path, database)
     limits = Limits(batch_ms / 1000, max_lag, max_running, max_rows, rest, patience)
     try:
         if list_:
@@ -78,15 +85,18 @@ def backfill(
         elif dry_run:
             _dry_run(seat, statement or "")
         else:
-            ctx.exit(_run(seat, statement or "", limits))
+            recorder = Recorder("backfill", topology, shlex.join(["zdmigrate", "backfill", *given(ctx)]))
+            with reported(recorder, report_folder):
+                recorder.exit_code = _run(seat, statement or "", limits, recorder)
+            ctx.exit(recorder.exit_code)
     finally:
         seat.close()
 
 
-def _seat(url: str | None, path: Path | None, database: str | None) -> Seat:
+def _seat(url: str | None, path: Path | None, database: str | None) -> tuple[Seat, Topology]:
     from zdmigrate.config import expand_variables
     from zdmigrate.run.seats import OneServer, Primary
-    from zdmigrate.run.topology import Node, read_topology
+    from zdmigrate.run.topology import Account, Node, Topology, read_topology
 
     if (url is None) == (path is None):
         raise UsageError("say which server: --url URL, or --topology FILE")
@@ -95,7 +105,7 @@ def _seat(url: str | None, path: Path | None, database: str | None) -> Seat:
         name = database or next((node.url.database for node in topology.nodes if node.url.database), None)
         if not name:
             raise UsageError(f"{path} names no database in its URLs; say --database NAME")
-        return Primary(topology, name)
+        return Primary(topology, name), topology
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -110,21 +120,28 @@ def _seat(url: str | None, path: Path | None, database: str | None) -> Seat:
     if not name:
         raise UsageError("--url names no database; add /database at its end, or say --database NAME")
     address = f"{made.host}:{made.port or 3306}"
-    return OneServer(Node(address, made, made.host, made.port or 3306), name)
+    node = Node(address, made, made.host, made.port or 3306)
+    return OneServer(node, name), Topology((node,), Account("", ""), path="--url")
 
 
-def _run(seat: Seat, statement: str, limits: Limits) -> int:
+def _run(seat: Seat, statement: str, limits: Limits, recorder: Recorder) -> int:
     from zdmigrate.run.batches import Backfill
     from zdmigrate.run.cut import cut
 
     made = cut(statement)
     shown = _Shown()
+    backfill = Backfill(seat, made, limits=limits, listener=shown, again="run the same command again, it continues")
+    recorder.begin("")
     try:
-        result = Backfill(
-            seat, made, limits=limits, listener=shown, again="run the same command again, it continues"
-        ).do()
+        result = backfill.do()
     finally:
         shown.end()
+        recorder.run = backfill.id
+    recorder.continued = result.resumed
+    recorder.figures = {
+        "rows changed": result.changed, "batches": result.batches, "seconds waited": round(result.waited, 1),
+        **({} if result.rows_left is None else {"rows left": result.rows_left}),
+    }  # fmt: skip
     resumed = "continued, " if result.resumed else ""
     click.echo(
         f"backfill {result.id}: {resumed}{result.changed:,} rows changed in {result.batches:,} batches; "

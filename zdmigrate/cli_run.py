@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from zdmigrate.cli_report import both, given, report_option, reported
 
 if TYPE_CHECKING:
     from zdmigrate.run.policy import Policy
@@ -78,17 +81,32 @@ def _told(timing: Timing) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Run every check and print every statement; change nothing.")
 @click.option("--hold-before", default="", metavar="STEP", help="Pause there (catch-up) until `zdmigrate resume`.")
+@click.option("--then-switch-back", is_flag=True, help="When all is done, move the primary back to where it was.")
+@report_option
 @policy_options
 @click.pass_context
 def switchover(
-    ctx: click.Context, /, topology_path: Path, to: str, yes: bool, dry_run: bool, hold_before: str, **options: Any
+    ctx: click.Context,
+    /,
+    topology_path: Path,
+    to: str,
+    yes: bool,
+    dry_run: bool,
+    hold_before: str,
+    then_switch_back: bool,
+    report_folder: Path | None,
+    **options: Any,
 ) -> None:
     """Make a replica the primary: writes pause for a moment, none is lost."""
     from zdmigrate.run import runs
+    from zdmigrate.run.acceptance import check_accepted
+    from zdmigrate.run.recorder import Recorder
     from zdmigrate.run.rehearsal import rehearse
     from zdmigrate.run.servers import Servers
+    from zdmigrate.run.switchover import KIND
 
     topology, policy = _read(topology_path), policy_from(options)
+    check_accepted(policy.accept)
     node = topology.node(to)
     with Servers(topology) as servers:
         checked = runs.preflight(topology, servers, node, policy)
@@ -100,11 +118,23 @@ def switchover(
             return
     if not yes:
         click.confirm(f"Move the primary from {checked.roles.primary.name} to {to}?", abort=True)
-    result = runs.switch(
-        topology, to, policy, listener=_told, hold_before=hold_before,
-        began=lambda run: click.echo(f"run {run}" + (f", which pauses before {hold_before}" if hold_before else "")),
-    )  # fmt: skip
-    click.echo(f"{result.new} is the primary; writes were blocked for {result.blocked_ms:.1f} ms.")
+    recorder = Recorder(KIND, topology, shlex.join(["zdmigrate", "switchover", *given(ctx)]), new=to)
+    recorder.accepted = dict.fromkeys(sorted(policy.accept), "")
+    listener = both(recorder.step, _told)
+
+    def began(run_id: str) -> None:
+        recorder.begin(run_id)
+        click.echo(f"run {run_id}" + (f", which pauses before {hold_before}" if hold_before else ""))
+
+    with reported(recorder, report_folder):
+        result = runs.switch(topology, to, policy, listener=listener, hold_before=hold_before, began=began)
+        click.echo(f"{result.new} is the primary; writes were blocked for {result.blocked_ms:.1f} ms.")
+        if then_switch_back:
+            result = runs.switch_back(topology, result, policy, listener=listener)
+            click.echo(f"{result.new} is the primary again; writes were blocked for {result.blocked_ms:.1f} ms.")
+        recorder.todo = tuple(result.todo)
+        recorder.figures = {"sessions ended": result.ended_sessions, "position at the freeze": result.position}
+        recorder.exit_code = 5 if result.todo else 0
     ctx.exit(_todo(result.todo))
 
 
@@ -132,7 +162,7 @@ def status(topology_path: Path, url: str | None) -> None:
     """Show who is primary, who follows, who is frozen or held, and the runs that did not end."""
     from zdmigrate.errors import ZdmigrateError
     from zdmigrate.run import runs
-    from zdmigrate.run.progress import progress
+    from zdmigrate.run.progress import group_progress, progress
     from zdmigrate.run.servers import Servers
 
     topology = _read(topology_path) if url is None else _one(url)
@@ -152,7 +182,7 @@ def status(topology_path: Path, url: str | None) -> None:
     for entry in runs.history_of(topology)[:10]:
         click.echo(f"run {entry.id}  {entry.kind}  {entry.state}  {entry.age:.0f} s ago  {entry.owner}")
     with Servers(topology) as servers:
-        for line in progress(topology, servers):
+        for line in (*progress(topology, servers), *group_progress(topology, servers)):
             click.echo(line)
 
 
@@ -166,12 +196,23 @@ def _one(url: str) -> Topology:
 @_topology
 @_single
 @click.option("--off", multiple=True, metavar="NODE", help="This node is switched off and stays so: go on without it.")
+@report_option
 @policy_options
 @click.pass_context
-def resume(ctx: click.Context, /, topology_path: Path, url: str | None, off: tuple[str, ...], **options: Any) -> None:
+def resume(
+    ctx: click.Context,
+    /,
+    topology_path: Path,
+    url: str | None,
+    off: tuple[str, ...],
+    report_folder: Path | None,
+    **options: Any,
+) -> None:
     """Let a paused run go on, or bring one that stopped to an end."""
     from zdmigrate.run import runs
+    from zdmigrate.run.acceptance import check_accepted
     from zdmigrate.run.progress import resume_apply
+    from zdmigrate.run.recorder import Recorder
 
     said = resume_apply(_read(topology_path) if url is None else _one(url))
     if said:
@@ -184,12 +225,25 @@ def resume(ctx: click.Context, /, topology_path: Path, url: str | None, off: tup
     if said := runs.go_on(topology):
         click.echo(said)
         return
-    entry, result = runs.resume(topology, policy_from(options), listener=_told, off=off)
+    policy = policy_from(options)
+    check_accepted(policy.accept, of_changes=True)
+    recorder = Recorder("resume", topology, shlex.join(["zdmigrate", "resume", *given(ctx)]))
+    recorder.accepted = dict.fromkeys(sorted(policy.accept), "")
+    with reported(recorder, report_folder):
+        entry, result = runs.resume(
+            topology, policy, listener=both(recorder.step, _told), off=off,
+            began=lambda entry: recorder.begin(entry.id, continued=True, kind=entry.kind),
+        )  # fmt: skip
+        if result is not None:
+            recorder.todo = tuple(result.todo)
+            recorder.exit_code = 5 if result.todo else 0
     if entry is None or result is None:
         click.echo("no run is unfinished")
         return
     click.echo(f"{entry.kind} {entry.id} is done; {result.new} is the primary.")
-    ctx.exit(_todo(result.todo))
+    code = _todo(result.todo)
+    resume_apply(topology)  # the `apply` it was a part of goes on by a command of its own; this says which
+    ctx.exit(code)
 
 
 COMMANDS = (switchover, status, resume)

@@ -225,7 +225,7 @@ def test_a_second_run_is_refused_at_once_and_says_who_runs(
     began = time.monotonic()
     with pytest.raises(RefusedError, match="another run holds a: root from"):
         runs.switch(topology_of(pair), "b", Policy())
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     tool.kill()
     tool.wait()
 

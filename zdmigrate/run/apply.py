@@ -7,7 +7,7 @@ and a hash of every statement. How far it came is decided by the version table, 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,13 +15,16 @@ from itertools import groupby
 
 from zdmigrate.assemble import Request, assemble
 from zdmigrate.errors import UsageError, ZdmigrateError
+from zdmigrate.fleet import Fleet, FleetError
 from zdmigrate.history.catalog import Catalog, difference
 from zdmigrate.history.scripts import Scripts
 from zdmigrate.plan import Plan, PlannedRevision
-from zdmigrate.run import batches, replica_first
+from zdmigrate.run import batches, replica_first, runs
 from zdmigrate.run import kept as keeping
+from zdmigrate.run.acceptance import check_accepted
 from zdmigrate.run.connection import Connection, quoted
 from zdmigrate.run.context import RunContext
+from zdmigrate.run.contract_gate import ContractGate, NotProvedError, is_contract
 from zdmigrate.run.direct import Direct, StoppedError, is_setting, statement_of
 from zdmigrate.run.errors import AbortedError, LostError, NeedsPersonError, RefusedError, ServerError
 from zdmigrate.run.flavours import OLDEST
@@ -29,6 +32,7 @@ from zdmigrate.run.journal import Asked as Request_
 from zdmigrate.run.journal import Entry, Journal, StatementEntry, plan_of, statements_of, unfinished
 from zdmigrate.run.lock import RunLock
 from zdmigrate.run.policy import Policy
+from zdmigrate.run.replica_work import KIND as GROUP
 from zdmigrate.run.roles import find_roles
 from zdmigrate.run.schema_check import live_catalog, not_as_after
 from zdmigrate.run.selection import Asked, Selection, Strategy, Task, select
@@ -38,6 +42,7 @@ from zdmigrate.run.steps import Listener, Timing, signals_later
 from zdmigrate.run.topology import Node, Topology
 from zdmigrate.run.versions import Versions, create_table, read_heads, write
 from zdmigrate.run.versions import statements_of as version_statements
+from zdmigrate.verdict.fleet_proof import FleetProof
 from zdmigrate.verdict.model import Phase
 from zdmigrate.waivers import apply_waivers
 
@@ -55,6 +60,9 @@ class Order:
         request: where the history is; its URL is that of the serving primary, set by `Apply`.
         single: True when `topology` is one server given by --url, which may have replicas nobody told us of.
         command: how to give the same order again, for people.
+        fleet: who says what runs now; None where nobody asks it.
+        switch_back: after a replica-first group, the primary goes back to where it was.
+        hold_before: "switchover": a replica-first group pauses there until a person says go; "" for not at all.
     """
 
     request: Request
@@ -63,6 +71,9 @@ class Order:
     policy: Policy = field(default_factory=Policy)
     single: bool = False
     command: str = "zdmigrate apply"
+    fleet: Fleet | None = None
+    switch_back: bool = False
+    hold_before: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,8 @@ class Prepared:
     Attributes:
         entry: the unfinished run that is gone on with, or None.
         settled: changes and revisions that were done before.
+        asked: on which terms it was admitted: those of the run that is gone on with, and what is accepted since.
+        notes: what a person should know before it begins.
     """
 
     order: Order
@@ -85,6 +98,8 @@ class Prepared:
     base: Catalog
     entry: Entry | None = None
     entries: dict[str, StatementEntry] = field(default_factory=dict)
+    asked: Asked = field(default_factory=Asked)
+    notes: tuple[str, ...] = ()
 
     def statements(self) -> Iterator[tuple[str, str]]:
         """(node, statement) in the order they would be sent."""
@@ -107,12 +122,22 @@ class Prepared:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run did; `todo` is what a person has to do yet, one sentence each."""
+    """What a run did.
+
+    Attributes:
+        todo: what a person has to do yet, one sentence each.
+        proof: what ran when its last contract was let through; None without a fleet, or without a contract.
+        notes: what to know afterwards.
+        figures: for the report, by name.
+    """
 
     run: str
     revisions: tuple[str, ...]
     left: tuple[str, ...]
     todo: tuple[str, ...] = ()
+    proof: FleetProof | None = None
+    notes: tuple[str, ...] = ()
+    figures: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
 Confirm = Callable[[Prepared], bool]
@@ -124,12 +149,19 @@ def apply(
     *,
     listener: Listener = lambda timing: None,
     at: Callable[[str], None] = lambda point: None,
+    began: Callable[[str, bool], None] = lambda run, continued: None,
+    progress: Callable[[str], None] = lambda text: None,
+    finish: Callable[[Entry], bool] = lambda entry: True,
 ) -> Outcome | None:
     """Carry out what is ordered, or go on with the run that stopped; None when `confirm` said no.
 
     Args:
         confirm: shown what would run; False ends it before anything changed.
-        at: told of every point between two writes (`begun:ID`, `sent:ID`, `done:ID`, `version:REV`), for tests.
+        at: told of every point between two writes (`begun:ID`, `sent:ID`, `done:ID`, `version:REV`), for tests; in a
+            replica-first group of every step (`step:NAME`) before it begins.
+        began: told of the run's id, and whether it goes on with a run that stopped, before anything is written.
+        progress: told in words what goes on, about twice a second, where that takes long.
+        finish: asked whether a replica-first group in which an `apply` stopped is to be brought to its end first.
 
     Raises:
         UsageError: the order cannot be used as it is.
@@ -138,6 +170,8 @@ def apply(
         NeedsPersonError: it stopped inside a revision; says how to go on.
     """
     with _locked(order) as (lock, servers):
+        if not _finish_group(order, lock, servers, listener, finish):
+            return None
         node, database = _primary(order, servers)
         connection, _ = servers.at(node)
         prepared = _prepare(order, node, database, connection)
@@ -148,14 +182,15 @@ def apply(
             journal.id = prepared.entry.id
         context = RunContext(order.topology, servers, lock, journal, order.policy, listener, database)
         if prepared.entry is None:
-            _check_helpers(context, prepared)
+            prepared = replace(prepared, notes=_check_helpers(context, prepared))
         if not confirm(prepared):
             return None
         left = tuple(item.revision for item in prepared.selection.left)
         if not prepared.selection.revisions:
             return Outcome("", (), left)
         with signals_later() as stop_if_asked:
-            return _Run(prepared, context, at, stop_if_asked).run()
+            began(journal.id, prepared.entry is not None)
+            return _Run(prepared, context, at, stop_if_asked, progress).run()
 
 
 # --- before
@@ -224,7 +259,7 @@ def _prepare(order: Order, node: Node, database: str, connection: Connection) ->
         settings.config, script_location=settings.script_location, version_locations=settings.version_locations,
         stub_imports=settings.stub_imports,
     )  # fmt: skip
-    request = replace(order.request, settings=settings.override(url=_url(node)))
+    request = replace(order.request, settings=settings.override(url=_url(node)), fleet=_fleet(order))
     try:
         left = unfinished([connection])
     except ServerError as error:
@@ -244,9 +279,18 @@ def _prepare(order: Order, node: Node, database: str, connection: Connection) ->
         return _go_on(order, request, left, node, database, connection, scripts, heads)
     base = replace(base, tables={name: item for name, item in base.tables.items() if name != settings.version_table})
     plan = _judged(replace(request, from_=",".join(heads) or "base"))
+    _check_accepted(order, plan, scripts)
     selection = select(plan, order.asked, has_topology=not order.single)
     tasks = selection.tasks(order.asked.strategy)
-    return Prepared(order, plan, selection, tasks, node, database, heads, scripts, base)
+    return Prepared(order, plan, selection, tasks, node, database, heads, scripts, base, asked=order.asked)
+
+
+def _fleet(order: Order) -> FleetProof | None:
+    """What the fleet says now."""
+    try:
+        return None if order.fleet is None else order.fleet.read()
+    except FleetError as error:
+        raise RefusedError([str(error)]) from error
 
 
 def _go_on(
@@ -277,11 +321,28 @@ def _go_on(
             f"(up to {last}); put its file back as it was, or give that run up",
             "zdmigrate abort --forget",
         )
-    asked = Asked(None, _strategy(kept.strategy), kept.accept)
+    if kept.fleet and order.fleet is None and any(map(is_contract, plan.revisions)):
+        raise UsageError(
+            f"the run {left.id} of {left.owner} was admitted by what ran in the fleet, which has to allow its "
+            "contracts again: give --fleet STORE_URL"
+        )
+    asked = Asked(None, _strategy(kept.strategy), {**kept.accept, **order.asked.accept})
     selection = Selection(plan.revisions, (), ())
     tasks = selection.tasks(asked.strategy)
     entries = {item.item: item for item in statements_of(connection, left.id)}
-    return Prepared(order, plan, selection, tasks, node, database, heads, scripts, kept.base, left, entries)
+    return Prepared(order, plan, selection, tasks, node, database, heads, scripts, kept.base, left, entries, asked)
+
+
+def _check_accepted(order: Order, plan: Plan, scripts: Scripts) -> None:
+    """What is accepted has a name here, or had one in a revision that is done.
+
+    Raises:
+        UsageError: with the names there are.
+    """
+    ids = {name for item in plan.revisions for name in (item.revision, *(change.id for change in item.changes))}
+    done = {item.revision for item in scripts} - {item.revision for item in plan.revisions}
+    accepted = {*order.asked.accept, *order.policy.accept}
+    check_accepted([name for name in accepted if name.partition(":")[0] not in done], ids)
 
 
 def _strategy(text: str) -> Strategy:
@@ -304,17 +365,42 @@ def _url(node: Node) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def _check_helpers(context: RunContext, prepared: Prepared) -> None:
-    """What goes in batches or replica-first is checked by whoever does it, before anything changes.
+def _finish_group(
+    order: Order, lock: RunLock, servers: Servers, listener: Listener, finish: Callable[[Entry], bool]
+) -> bool:
+    """Bring a replica-first group to its end in which an `apply` stopped; False when a person does not want to.
+
+    Raises:
+        RefusedError: a node does not answer.
+        AbortedError: the group was taken back, as somebody had asked.
+        NeedsPersonError: a person has to go on.
+    """
+    try:
+        left = unfinished([servers.at(node)[0] for node in order.topology.nodes])
+    except LostError as error:
+        raise RefusedError([f"{error}; every node has to answer"]) from error
+    except ServerError:  # an account that may not see the journal: `_prepare` says which GRANT is missing
+        return True
+    if left is None or left.kind != GROUP or not left.intent.get("parent"):
+        return True
+    if not finish(left):
+        return False
+    replica_first.resume_left(runs.Left(order.topology, servers, lock, left, order.policy, listener))
+    return True
+
+
+def _check_helpers(context: RunContext, prepared: Prepared) -> tuple[str, ...]:
+    """What goes in batches or replica-first is checked by whoever does it, before anything changes; returns notes.
 
     Raises:
         RefusedError: with every reason.
     """
     reasons: list[str] = []
+    notes: tuple[str, ...] = ()
     moved = [task.change for task in prepared.tasks if task.way == "replica-first"]
     try:
         if moved:
-            replica_first.prepare(context, moved)
+            _, notes = replica_first.prepare(context, moved)
     except RefusedError as error:
         reasons += error.reasons
     if any(item.phase is Phase.CONTRACT for item in prepared.selection.revisions):
@@ -322,6 +408,7 @@ def _check_helpers(context: RunContext, prepared: Prepared) -> None:
         reasons += [f"the backfill {item.id} is not done, and a contract may need it; finish it first" for item in left]
     if reasons:
         raise RefusedError(reasons)
+    return notes
 
 
 # --- the run
@@ -335,16 +422,24 @@ class _Run:
     context: RunContext
     at: Callable[[str], None]
     stop_if_asked: Callable[[], None]
+    progress: Callable[[str], None] = lambda text: None
     node: Node = field(init=False)
     _versions: Versions = field(init=False)
+    _gate: ContractGate = field(init=False)
     _table: str = field(init=False)
     _applied: list[str] = field(default_factory=list)
     _todo: list[str] = field(default_factory=list)
+    _notes: tuple[str, ...] = ()
+    _figures: dict[str, str | int | float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.node = self.prepared.node
         self._versions = Versions(self.prepared.scripts)
         self._table = self.prepared.order.request.settings.version_table
+        self._gate = ContractGate(
+            self.prepared.order.fleet, self.prepared.plan, self.prepared.asked, self._pending(), self._allowed,
+            resumed=self.prepared.entry is not None,
+        )  # fmt: skip
 
     def run(self) -> Outcome:
         """Carry it out."""
@@ -358,7 +453,11 @@ class _Run:
         except LostError as error:
             raise NeedsPersonError(f"{error}; what is done is in the journal", self.prepared.order.command) from error
         left = tuple(item.revision for item in self.prepared.selection.left)
-        return Outcome(self.context.journal.id, tuple(self._applied), left, tuple(self._todo))
+        proof = self._gate.proof
+        notes = (*self._notes, *(() if proof is None else (f"allowed by {proof.quote()}",)))
+        return Outcome(
+            self.context.journal.id, tuple(self._applied), left, tuple(self._todo), proof, notes, self._figures
+        )
 
     def _begin(self) -> None:
         prepared, journal = self.prepared, self.context.journal
@@ -368,7 +467,8 @@ class _Run:
                     "command": prepared.order.command,
                     "revisions": [item.revision for item in prepared.selection.revisions],
                     "statements": len(prepared.tasks),
-                    "accepted": dict(prepared.order.asked.accept),
+                    "accepted": dict(prepared.asked.accept),
+                    "fleet": None if prepared.plan.fleet is None else prepared.plan.fleet.document(),
                 }
             )
             journal.answered()
@@ -376,7 +476,7 @@ class _Run:
                 asked = prepared.order.asked
                 kept = keeping.keep(
                     prepared.heads, prepared.base, prepared.selection.revisions, asked.strategy, asked.accept,
-                    str(prepared.plan.target),
+                    str(prepared.plan.target), fleet=prepared.order.fleet is not None,
                 )  # fmt: skip
                 journal.keep_plan(kept.encode())
         except ServerError as error:
@@ -407,6 +507,11 @@ class _Run:
                 self._one(direct, several[0])
         for item in waiting:
             self._finish(item)
+
+    def _pending(self) -> list[PlannedRevision]:
+        """The revisions that were not done when this process began."""
+        done = self.prepared.scripts.ancestors(self.prepared.heads)
+        return [item for item in self.prepared.selection.revisions if item.revision not in done]
 
     def _tasks(self, revision: PlannedRevision) -> list[Task]:
         return [task for task in self.prepared.tasks if task.revision is revision and task.way != "skip"]
@@ -446,12 +551,22 @@ class _Run:
                 wanted.append(task.change)
         if not wanted:
             return
+        for task in tasks:  # they may be of several revisions
+            self._gate.admit(task.revision)
         began = time.monotonic()
         for change in wanted:
             sql = change.recorded.statement.sql
             self.context.journal.statement_begun(change.id, keeping.digest(sql), 0, sql)
-        result = replica_first.apply_changes(self.context, wanted)
+        order = self.prepared.order
+        result = replica_first.apply_changes(
+            self.context, wanted, switch_back=order.switch_back, hold_before=order.hold_before,
+            before=lambda step: self.at(f"step:{step}"), progress=self.progress,
+        )  # fmt: skip
         self._todo.extend(result.todo)
+        self._notes += result.notes
+        self._figures |= {
+            "sessions ended": result.switch.ended_sessions, "position at the freeze": result.switch.position,
+        }  # fmt: skip
         self.node, _ = _primary(self.prepared.order, self.context.servers)
         self.context.journal.at, _ = self.context.servers.at(self.node)
         for change in wanted:
@@ -483,6 +598,7 @@ class _Run:
             there.run("COMMIT")
         self.at(f"version:{name}")
         self._applied.append(name)
+        self._todo += self._gate.opened(revision)
         self._told(name, "done", began, f"{self._table} written")
 
     def _heads(self) -> tuple[str, ...]:
@@ -492,7 +608,7 @@ class _Run:
     # --- between two statements
 
     def _between(self, revision: PlannedRevision) -> None:
-        """The lock is ours, and nobody asked to wait or to stop."""
+        """The lock is ours, nobody asked to wait or to stop, and what runs now allows a contract."""
         self.stop_if_asked()
         try:
             self.context.lock.check()
@@ -502,6 +618,7 @@ class _Run:
         while True:
             asked = self._asked()
             if asked is None:
+                self._gate.admit(revision)
                 return
             if asked.verb != "pause":
                 raise StoppedError(f"asked to stop by {asked.owner}")
@@ -522,18 +639,30 @@ class _Run:
     def _stopped(self, error: BaseException) -> None:
         """Say where it stopped: between two revisions the run is over, inside one it waits to be gone on with."""
         said = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+        if isinstance(error, NotProvedError):  # whether anything changed before is for us to say
+            said = "; ".join(error.reasons)
         applied = f"; applied are {', '.join(self._applied)}" if self._applied else ""
         current, done = self._current()
+        barriers = self._barriers_down(current, done)
         if done:
             raise NeedsPersonError(
-                f"{said}; of revision {current} {done} are done{applied}", self.prepared.order.command
+                f"{said}; of revision {current} {done} are done{applied}{barriers}", self.prepared.order.command
             ) from error
         journal = self.context.journal
         with suppress(ZdmigrateError):
             journal.answered()
             journal.end("aborted")
+        if isinstance(error, NotProvedError) and not self._applied and self.prepared.entry is None:
+            raise NotProvedError([*error.reasons, *([barriers.removeprefix("; ")] if barriers else [])]) from error
         what = "it stopped between two revisions" if self._applied else "nothing was changed"
-        raise AbortedError(f"{said}; {what}{applied}") from error
+        raise AbortedError(f"{said}; {what}{applied}{barriers}") from error
+
+    def _barriers_down(self, current: str, done: str) -> str:
+        """Nothing of a contract that has not begun keeps old code out; what is left to do, in words."""
+        if current == "unknown":  # it may have begun
+            return ""
+        left = self._gate.lower([*self._applied, *([current] if done else [])])
+        return "".join(f"; {item}" for item in left)
 
     def _current(self) -> tuple[str, str]:
         """The revision it stopped in, and how many of its statements are done, "" for none."""
@@ -560,6 +689,12 @@ class _Run:
             f"{quoted(self.context.database)}.* TO {_account(self.context.journal.at)}"
         )
         return ServerError(error.node, error.errno, f"{error.message}; {grant}", "it")
+
+    def _allowed(self, timing: Timing) -> None:
+        """What let a contract through is kept with the run."""
+        self.context.journal.note(timing.name, timing.outcome, timing.seconds * 1000, timing.detail)
+        self.context.journal.flush()
+        self.context.listener(timing)
 
     def _told(self, name: str, outcome: str, began: float, detail: str = "") -> None:
         self.context.listener(Timing(name, outcome, 0.0, time.monotonic() - began, detail))

@@ -111,6 +111,11 @@ class Backfill:
     def __post_init__(self) -> None:
         self._size = BatchSize(self.limits)
 
+    @property
+    def id(self) -> str:
+        """What it is called in the journal; "" until it has begun."""
+        return "" if self._mark is None else self._mark.id
+
     def do(self) -> Result:
         """Do it, or what is left of it.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
@@ -27,6 +29,37 @@ _NO_THREAD = 1094
 OURS = "zdmigrate.tool."
 
 Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A statement that was sent to change something.
+
+    Attributes:
+        values: what was bound in place of %s; empty when a password was among it.
+        began, seconds: by `time.monotonic`.
+        error: what came instead of an answer, "" when it was carried out.
+    """
+
+    node: str
+    sql: str
+    values: tuple[Any, ...]
+    began: float
+    seconds: float
+    error: str
+
+
+_witnesses: list[Callable[[Sent], None]] = []
+
+
+@contextmanager
+def witnessed(witness: Callable[[Sent], None]) -> Iterator[None]:
+    """Tell `witness` of every statement that `Connection.run` sends meanwhile, from whatever thread."""
+    _witnesses.append(witness)
+    try:
+        yield
+    finally:
+        _witnesses.remove(witness)
 
 
 class Connection:
@@ -98,11 +131,22 @@ class Connection:
 
     def run(self, sql: str, args: Sequence[Any] = ()) -> int:
         """Run a statement; how many rows it changed."""
+        began, problem = time.monotonic(), "it was interrupted"
         try:
             with self._raw.cursor() as cursor:
-                return int(cursor.execute(sql, tuple(args) if args else None))
+                changed = int(cursor.execute(sql, tuple(args) if args else None))
+            problem = ""
+            return changed
         except (pymysql.MySQLError, OSError) as error:
-            raise _told(error, self.node.name, sql) from error
+            told = _told(error, self.node.name, sql)
+            problem = str(told)
+            raise told from error
+        finally:
+            if _witnesses:
+                values = () if "PASSWORD" in sql.upper() else tuple(args)
+                sent = Sent(self.node.name, sql, values, began, time.monotonic() - began, problem)
+                for witness in tuple(_witnesses):
+                    witness(sent)
 
     def kill(self, number: int) -> None:
         """End another connection of the server; one that ended by itself is fine."""

@@ -22,6 +22,10 @@ _SAME_MEANING = (
 )  # fmt: skip
 #: Settings of which the candidate may have more than the primary, never less.
 _NOT_LESS = ("max_allowed_packet", "max_connections")
+#: At 1 no acknowledged commit is lost in a crash.
+_DURABLE = ("sync_binlog", "innodb_flush_log_at_trx_commit")
+#: Every setting that is compared; a difference can be accepted by its name.
+COMPARED = (*_SAME_MEANING, *_NOT_LESS, *_DURABLE)
 
 #: Of the source, of the replica: MySQL's plugins, their old names, which are MariaDB's too.
 _SEMI_SYNC = (
@@ -229,11 +233,9 @@ def _settings(primary: Server, candidate: Server, policy: Policy) -> Iterable[st
     for name in _NOT_LESS:
         if _number(candidate.setting(name)) < _number(primary.setting(name)):
             yield from differs(name, ", which is less")
-    if primary.setting("sync_binlog") == "1" and candidate.setting("sync_binlog") != "1":
-        yield from differs("sync_binlog", ", which may lose acknowledged commits in a crash")
-    flush = "innodb_flush_log_at_trx_commit"
-    if primary.setting(flush) == "1" and candidate.setting(flush) != "1":
-        yield from differs(flush, ", which may lose acknowledged commits in a crash")
+    for name in _DURABLE:
+        if primary.setting(name) == "1" and candidate.setting(name) != "1":
+            yield from differs(name, ", which may lose acknowledged commits in a crash")
 
 
 def _managers(roles: Roles, policy: Policy) -> Iterable[str]:

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from zdmigrate.errors import ZdmigrateError
+from zdmigrate.run.alter import find_running as find_alter
+from zdmigrate.run.alter import marker
 from zdmigrate.run.connection import Connection
 from zdmigrate.run.errors import NeedsPersonError, ServerError
 from zdmigrate.run.journal import Entry, StatementEntry, statements_of, take_back, unfinished
 from zdmigrate.run.lock import NAME
+from zdmigrate.run.replica_work import KIND as GROUP
+from zdmigrate.run.replica_work import Work
 from zdmigrate.run.servers import Servers
 from zdmigrate.run.state import Writable
 from zdmigrate.run.topology import Topology
 
 KIND = "apply"
+_PHASES = {
+    "replicas": "the replicas get the ALTERs, one after another; then the primary moves",
+    "undo": "what the replicas got is taken back",
+    "switch": "the primary moves",
+    "switched": "the primary has moved; the old one gets the ALTERs",
+}
 
 
 def find_running(topology: Topology, servers: Servers) -> tuple[Connection | None, Entry | None, bool]:
@@ -50,6 +61,29 @@ def progress(topology: Topology, servers: Servers) -> Iterator[str]:
             yield f"  done   {item.item:<16} {item.seconds:8.1f} s  {item.shown[:80]}"
         else:
             yield f"  begun  {item.item:<16} {item.seconds:8.1f} s  {item.shown[:80]}{_now(connection, item)}"
+
+
+def group_progress(topology: Topology, servers: Servers) -> Iterator[str]:
+    """Lines about the unfinished replica-first run: how far each node is; none when there is none."""
+    reached: dict[str, Connection] = {}
+    for node in topology.nodes:
+        with suppress(ZdmigrateError):
+            reached[node.name] = servers.at(node)[0]
+    entry = unfinished(list(reached.values()))
+    if entry is None or entry.kind != GROUP:
+        return
+    work = Work.of_json(entry.intent)
+    yield f"{entry.kind} {entry.id}: {_PHASES[work.phase]}"
+    for name in (*work.others, work.new, work.old):
+        connection = reached.get(name)
+        running = [
+            found
+            for alteration in work.alterations
+            if connection is not None and (found := find_alter(connection, marker(entry.id, alteration))) is not None
+        ]
+        now = f"; ALTER {running[0]}" if running else ""
+        compared = "".join(f"; {text}" for key, text in work.compared.items() if key.startswith(f"{name} "))
+        yield f"  {name:<12} {work.done.get(name, 0)} of {len(work.alterations)} ALTER(s){now}{compared}"
 
 
 def _now(connection: Connection, item: StatementEntry) -> str:

@@ -23,14 +23,15 @@ from zdmigrate.run.alter import Alteration, settings_of
 from zdmigrate.run.connection import Connection
 from zdmigrate.run.context import RunContext
 from zdmigrate.run.definition import read_definition
+from zdmigrate.run.disk import free_bytes
 from zdmigrate.run.errors import AbortedError, LostError, NeedsPersonError, RefusedError, ServerError
-from zdmigrate.run.journal import Entry, Journal
+from zdmigrate.run.journal import Entry, Journal, ask
 from zdmigrate.run.replica_guards import Tables, needs_of, notes_on, proofs_of, reasons_against
 from zdmigrate.run.replica_nodes import NodeWork
 from zdmigrate.run.replica_work import KIND, DifferentError, RunJournal, SwitchJournal, Work, command
 from zdmigrate.run.restore import Frozen, restore_writes
 from zdmigrate.run.state import Writable
-from zdmigrate.run.steps import Step, StepRunner, UndoError
+from zdmigrate.run.steps import Step, StepRunner, Timing, UndoError
 from zdmigrate.run.switchover import KIND as SWITCHOVER
 from zdmigrate.run.switchover import Result as SwitchResult
 from zdmigrate.run.switchover import Switchover
@@ -67,6 +68,7 @@ def apply_changes(
     *,
     to: str | None = None,
     switch_back: bool = False,
+    hold_before: str = "",
     before: Before = lambda name: None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Result:
@@ -75,6 +77,7 @@ def apply_changes(
     Args:
         to: the node that becomes primary; default: the first replica of the topology.
         switch_back: move the primary back when all is done.
+        hold_before: pause before this step ("switchover": all is ready) until `zdmigrate resume` or `abort`.
         before: told of each step before it begins ("switchover" before that); may raise to stop there.
         progress: told in words what is going on, about twice a second.
 
@@ -85,6 +88,8 @@ def apply_changes(
     """
     work, notes = prepare(context, changes, to=to)
     work.switch_back = switch_back
+    work.hold_before = hold_before
+    work.parent = context.journal.id
     journal = RunJournal(context.servers.at(context.topology.node(work.old))[0])
     journal.begin(work.as_json())
     result = ReplicaFirst(context, work, journal, before, progress).run()
@@ -170,14 +175,21 @@ def resume(
 def resume_left(left: runs.Left) -> SwitchResult:
     """What `zdmigrate resume` calls for a run of this kind."""
     work = Work.of_json(left.entry.intent)
-    journal = RunJournal(left.servers.at(left.topology.node(work.old))[0], left.entry.id)
-    context = RunContext(left.topology, left.servers, left.lock, journal, left.policy, left.listener, work.database)
     try:
+        old, new = left.topology.node(work.old), left.topology.node(work.new)
+        journal = RunJournal(left.servers.at(old)[0], left.entry.id)
+        context = RunContext(left.topology, left.servers, left.lock, journal, left.policy, left.listener, work.database)
+        if work.switch is not None and work.phase != "switched":
+            runs.serve_again(left, work.switch, old, new)
         asked = journal.asked()
+        if asked is not None and asked.verb == "pause":
+            with suppress(ServerError):  # frozen, it takes no writes; then it is taken back when asked for again
+                journal.answered()
         return resume(context, left.entry, undo=asked is not None and asked.verb != "pause").switch
     except LostError as error:
         raise NeedsPersonError(
-            f"what became of the run {left.entry.id} cannot be known while a node is away: {error}", command(context)
+            f"what became of the run {left.entry.id} cannot be known while a node is away: {error}",
+            runs.resume_command(left.topology),
         ) from error
 
 
@@ -283,6 +295,11 @@ class ReplicaFirst:
 
     def _before_step(self, name: str) -> None:
         self._context.lock.check()
+        if name == self._work.hold_before:
+            ask(self._context.servers.fresh(self._serving())[0], self._journal.id, "pause")
+            self._work.hold_before = ""  # once, also when the run is killed while it waits and resumed
+            self._keep()
+            self._context.listener(Timing(name, "waits", 0.0, 0.0, "all is ready; `zdmigrate resume` lets it go on"))
         self._heed()
         self._before(name)
 
@@ -404,8 +421,14 @@ class ReplicaFirst:
         switched = self._switched or SwitchResult(old.name, new.name)
         result = Result(switched, dict(work.compared), todo=list(switched.todo))
         if work.switch_back:
-            result.switch = self._switch_back()
-            result.todo = list(result.switch.todo)
+            try:
+                result.switch = self._switch_back()
+                result.todo = list(result.switch.todo)
+            except (AbortedError, RefusedError, LostError, ServerError) as error:
+                result.todo.append(
+                    f"{new.name} is the primary still, as it could not be moved back ({error}): zdmigrate switchover "
+                    f"--topology {self._context.topology.path} --to {old.name}"
+                )
         return result
 
     def _switch_back(self) -> SwitchResult:
@@ -435,6 +458,10 @@ class ReplicaFirst:
         self._journal.at = self._context.servers.fresh(self._serving())[0]
         for timing in self._runner.timings:
             self._journal.note(timing.name, timing.outcome, timing.seconds * 1000, timing.detail[:500])
+        if state == "done" and self._work.parent:  # who goes on with it must not do it again: a rebuild leaves no trace
+            parent = Journal(self._journal.at, "apply", self._work.parent)
+            for alteration in self._work.alterations:
+                parent.statement_done(alteration.id, "replica-first")
         self._journal.end(state)
 
     def _hand_back(self) -> None:
@@ -472,9 +499,11 @@ def _read_tables(context: RunContext, changes: Sequence[PlannedChange]) -> Table
     names = list(dict.fromkeys(filter(None, map(_table_of, changes))))
     definitions: dict[str, dict[str, str]] = {}
     sizes: dict[str, int] = {}
+    free: dict[str, int | None] = {}
     for node in context.topology.nodes:
         connection, _ = context.servers.at(node)
         definitions[node.name] = {}
+        free[node.name] = free_bytes(connection)
         for name in names:
             try:
                 definitions[node.name][name] = read_definition(connection, context.database, name)
@@ -489,7 +518,7 @@ def _read_tables(context: RunContext, changes: Sequence[PlannedChange]) -> Table
             (context.database, name),
         )
         sizes[name] = int(found or 0)
-    return Tables(definitions, sizes)
+    return Tables(definitions, sizes, free)
 
 
 def _disproved(context: RunContext, node: Node, proofs: Sequence[str], seconds: float = PROOF_SECONDS) -> list[str]:

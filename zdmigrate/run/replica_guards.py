@@ -6,10 +6,11 @@ Comes on top of the guards of a switchover (`preflight.py`), which a replica-fir
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from zdmigrate.plan import PlannedChange
 from zdmigrate.run.definition import parse_definition
+from zdmigrate.run.disk import DISK_SPACE, note, too_little
 from zdmigrate.run.policy import Policy
 from zdmigrate.run.roles import Roles
 
@@ -28,10 +29,17 @@ class Tables:
     Attributes:
         definitions: by node, then by table; a table that a node lacks is not there.
         bytes: estimated size by table, data and indexes.
+        free: bytes left on each node's disk, None where the server does not tell.
     """
 
     definitions: Mapping[str, Mapping[str, str]]
     bytes: Mapping[str, int]
+    free: Mapping[str, int | None] = field(default_factory=dict)
+
+    @property
+    def largest(self) -> int:
+        """The copy that takes the most room: they are made one after the other."""
+        return max(self.bytes.values(), default=0)
 
     @property
     def seconds(self) -> float:
@@ -60,6 +68,7 @@ def reasons_against(
         *_of_changes(changes, policy),
         *_of_tables(roles, tables),
         *_of_servers(roles, tables, account, policy),
+        *(() if DISK_SPACE in policy.accept else too_little(tables.free, tables.largest)),
     )
 
 
@@ -128,9 +137,8 @@ def _of_servers(roles: Roles, tables: Tables, account: str, policy: Policy) -> I
 
 def notes_on(roles: Roles, tables: Tables) -> tuple[str, ...]:
     """What a person should know before it begins."""
-    size = sum(tables.bytes.values())
     return (
-        f"each node needs about {size / 1024 / 1024:.0f} MiB free on its disk while it is altered",
+        note(tables.free, tables.largest),
         "the binary logs will not have the ALTERs: point-in-time recovery cannot go across this run; take a backup of "
         "the new primary afterwards",
     )

@@ -33,6 +33,8 @@ class Work:
         locked: nodes whose super_read_only was on.
         compared: what comparing each node came to.
         switch: the intent of the switchover, from just before its freeze.
+        hold_before: the step before which it pauses, until it has.
+        parent: id of the run that it is a part of.
     """
 
     database: str
@@ -53,6 +55,8 @@ class Work:
     phase: Phase = "replicas"
     switch: dict[str, Any] | None = None
     switch_back: bool = False
+    hold_before: str = ""
+    parent: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """For the journal."""

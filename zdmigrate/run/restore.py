@@ -5,7 +5,8 @@ The old primary may be written to again only when
 1. the candidate cannot become writable any more. Promotion is leased: it is one statement that does nothing after
    the deadline, by the candidate's own clock. So the candidate, asked in one statement, shows a clock a second past
    the deadline and is still read-only. Whoever cannot ask it leaves the primary frozen, unless a person vouches that
-   it is switched off;
+   it is switched off. Nor was it the primary meanwhile: a server that was promoted, crashed and came back read-only
+   follows nobody any more or has transactions of its own, and what it acknowledged must not be left behind;
 2. nobody else's run has begun meanwhile: the statement goes over the connection that holds the run's lock on the old
    primary, after the journal there was seen to say that this run has not ended. Another run begins only after this
    one was ended, and needs the lock.
@@ -85,11 +86,13 @@ def restore_writes(
     last = ""
     while True:
         try:
-            answer = _asked(frozen)
+            answer = _asked(frozen, lock)
             if answer == "promoted":
                 return "promoted"
             if answer == "yes":
                 return let_on(frozen.run, frozen.old, lock)
+            if answer == "not ours":
+                return "not ours"
             problem: LostError | ServerError = LostError(frozen.candidate.name, "its lease has not ended", "promotion")
         except (LostError, ServerError) as error:
             problem = error
@@ -101,11 +104,24 @@ def restore_writes(
         time.sleep(pause)
 
 
-def _asked(frozen: Frozen) -> Literal["yes", "not yet", "promoted"]:
+def _asked(frozen: Frozen, lock: LockHolder) -> Literal["yes", "not yet", "promoted", "not ours"]:
     if frozen.candidate_is_off:
         return "yes"
     with Connection(frozen.candidate) as connection:
-        return may_restore(*dialect_of(connection).writable(connection), frozen.deadline)
+        answer = may_restore(*dialect_of(connection).writable(connection), frozen.deadline)
+        if answer == "yes" and frozen.deadline is not None:
+            try:
+                return "promoted" if has_served(connection, lock.over(frozen.old)) else "yes"
+            except AbortedError:
+                return "not ours"
+        return answer
+
+
+def has_served(candidate: Connection, old: Connection) -> bool:
+    """Whether a candidate that is read-only was the primary meanwhile: it follows nobody any more, or has transactions
+    that the (frozen) old primary lacks. A server that was restarted comes back as it was configured: a replica."""
+    dialect = dialect_of(candidate)
+    return not dialect.replica_rows(candidate) or bool(dialect.errant(candidate, old))
 
 
 def let_on(run: str, old: Node, lock: LockHolder) -> Outcome:

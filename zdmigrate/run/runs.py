@@ -20,7 +20,7 @@ from zdmigrate.run.lock import NAME as LOCK
 from zdmigrate.run.lock import RunLock
 from zdmigrate.run.policy import Policy
 from zdmigrate.run.preflight import addresses, blocking, reasons_to_refuse, semi_sync_names
-from zdmigrate.run.restore import Frozen, restore_writes
+from zdmigrate.run.restore import Frozen, has_served, restore_writes
 from zdmigrate.run.roles import Roles, find_roles
 from zdmigrate.run.servers import Servers
 from zdmigrate.run.state import Server, Writable
@@ -161,6 +161,22 @@ def switch(
         ).run()  # fmt: skip
 
 
+def switch_back(topology: Topology, done: Result, policy: Policy, *, listener: Listener) -> Result:
+    """Move the primary back to where it was before a switchover that is done.
+
+    Raises:
+        NeedsPersonError: it stays where it is now; says the command that tries again.
+    """
+    try:
+        return switch(topology, done.old, policy, listener=listener)
+    except (RefusedError, AbortedError) as error:
+        said = "; ".join(error.reasons) if isinstance(error, RefusedError) else str(error)
+        raise NeedsPersonError(
+            f"{done.new} is the primary and serves, and was not moved back to {done.old}: {said}",
+            f"zdmigrate switchover --topology {topology.path} --to {done.old}",
+        ) from error
+
+
 def intent_of(checked: Preflight, *, held: bool = False) -> dict[str, Any]:
     """What a resume of a switchover needs to know, as the journal keeps it."""
     primary = checked.roles.primary
@@ -253,12 +269,14 @@ def resume(
     *,
     listener: Listener = lambda timing: None,
     off: Collection[str] = (),
+    began: Callable[[Entry], None] = lambda entry: None,
 ) -> tuple[Entry | None, Result | None]:
     """Bring the newest unfinished run to an end, by what the servers say: undo it before the point of no return,
     finish it after. Nodes that do not answer are no hindrance where they are not needed.
 
     Args:
         off: names of nodes that a person vouches are switched off and will not come back as they were.
+        began: told of the run that was found.
 
     Returns:
         The run that was found, and what it did; (None, None) when none was unfinished.
@@ -275,6 +293,7 @@ def resume(
             return None, None
         if left.kind not in RESUMERS:
             raise ZdmigrateError(f"the run {left.id} is a {left.kind}, which this version cannot resume")
+        began(left)
         return left, RESUMERS[left.kind](Left(topology, servers, lock, left, policy, listener, frozenset(off)))
 
 
@@ -287,6 +306,7 @@ def resume_switchover(left: Left) -> Result:
     """
     topology, servers, entry = left.topology, left.servers, left.entry
     old, new = topology.node(entry.intent["old"]), topology.node(entry.intent["new"])
+    serve_again(left, entry.intent, old, new)
     was_promoted = (
         entry.intent.get("deadline") is not None
         and new.name not in left.off
@@ -305,6 +325,37 @@ def resume_switchover(left: Left) -> Result:
         topology, servers, left.lock, journal, StepRunner(listener=left.listener), open_traffic(topology), left.policy,
         old, new, entry.intent, _log(entry.id), hold_old=bool(entry.intent["held"]), off=left.off,
     ).forward()  # fmt: skip
+
+
+def serve_again(left: Left, intent: Mapping[str, Any], old: Node, new: Node) -> None:
+    """Make a candidate writable again that was promoted, crashed, and came back read-only as it was configured.
+
+    Raises:
+        NeedsPersonError: each server has transactions that the other lacks, or the old primary serves meanwhile.
+    """
+    if intent.get("deadline") is None or {old.name, new.name} & left.off:
+        return
+    try:
+        (there, dialect), (here, _) = left.servers.at(new), left.servers.at(old)
+        if dialect.writable(there)[0] is Writable.ALL or not has_served(there, here):
+            return
+        problem = ""
+        if left.servers.observe(new).identity != intent["identities"][new.name]:
+            return
+        if dialect.writable(here)[0] is Writable.ALL:
+            problem = f"{old.name} is writable now, and serves"
+        elif lacks := dialect.errant(here, there):
+            problem = f"it lacks {lacks}, which {old.name} has"
+    except (LostError, ServerError):
+        return  # what is needed of it is asked again, by who can say what to do
+    if problem:
+        raise NeedsPersonError(
+            f"{new.name} was the primary for a moment and was restarted; {problem}. Compare both (mysqlbinlog), save "
+            f"what only {new.name} has, and clone it from {old.name}",
+            f"{resume_command(left.topology)} --off {new.name}  (once {new.name} is switched off)",
+        )
+    dialect.unfreeze(there)
+    dialect.persist(there, writable=True)
 
 
 def _resume_replica_first(left: Left) -> Result:

@@ -153,14 +153,15 @@ class Switchover:
         """What comes after the promotion; may be run again by a resume. A node that does not answer holds nobody else
         up: what belongs to the others is done all the same, and the rest told."""
         groups = (
-            (
-                Step("disarm", self._disarm),
-                Step("forget-source", self._forget_source),
-                Step("events", self._events),
-            ),
-            (
+            (  # first, and before the watchdog is ended: clients wait, and it would do these two if we die
                 Step("flip", lambda: self.traffic.flip(self.new)),
                 Step("release", self.traffic.release),
+            ),
+            (
+                Step("disarm", self._disarm),
+                Step("unfence", self._unfence),
+                Step("forget-source", self._forget_source),
+                Step("events", self._events),
             ),
             (Step("fence-old", self._fence_old), Step("repoint-old", self._repoint_old))
             if self.old.name not in self.off
@@ -174,10 +175,16 @@ class Switchover:
             (Step("configuration", self._configuration),),
         )
         asked = self.runner.before
+        at_the_door = {step.name for step in groups[0]}
+        gone: set[str] = set()
 
         def before(name: str) -> None:
-            with suppress(LostError):  # a node may be gone; what has to be done there will tell
-                self.lock.check()
+            # Until clients are let in, only the node that they go to is asked: one that is away must not keep them.
+            only = (self.new.name,) if name in at_the_door else None
+            try:
+                self.lock.check(but=gone, only=only)
+            except LostError as error:  # what has to be done there will tell
+                gone.add(error.node)
             asked(name)
 
         self.runner.before = before
@@ -423,6 +430,11 @@ class Switchover:
         with suppress(ZdmigrateError):  # a node may be gone; what has to be done there will tell
             self._answer_within(ANSWER_SECONDS)
         return "nothing is left to restore"
+
+    def _unfence(self) -> str:
+        """If the new primary restarts from here on, it comes back writable (where the flavour can be told)."""
+        connection, dialect = self._at(self.new)
+        return "persisted" if dialect.persist(connection, writable=True) else "not possible on this flavour"
 
     def _fence_old(self) -> str:
         """Sessions that stay on the old primary are ended, then the freeze lets go; nobody may write there still."""
