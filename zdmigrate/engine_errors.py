@@ -16,9 +16,9 @@ from zdmigrate.errors import ZdmigrateError
 _OPTION_PREVENTS, _READ_ONLY_MODE = 1290, 1836
 #: May come from a switch or from the app itself (a READ ONLY transaction, a killed query): ask the server.
 _SUSPICIOUS = frozenset({1317, 1792})
-#: Chosen as the victim of a deadlock, or (MariaDB, innodb_snapshot_isolation) the row changed since the transaction
-#: began: the server has rolled the whole transaction back.
-_ROLLED_BACK = frozenset({1020, 1213})
+#: The transaction stood in the way of others: victim of a deadlock (1213), a row changed since it began (1020, MariaDB
+#: with innodb_snapshot_isolation), a table was altered since it began (1412).
+_IN_THE_WAY = frozenset({1020, 1213, 1412})
 #: The connection is of no use any more; these are not among those SQLAlchemy's own dialects know.
 _ENDED = frozenset({1053, 1927, 3169})
 #: Ours to mend, not the server's to get over: waiting would not help.
@@ -93,9 +93,9 @@ def is_ended(error: BaseException | None) -> bool:
     return errno_of(error) in _ENDED
 
 
-def is_rolled_back(error: BaseException | None) -> bool:
-    """Whether the server has rolled back the whole transaction for the sake of others; it may succeed next time."""
-    return errno_of(error) in _ROLLED_BACK
+def is_in_the_way(error: BaseException | None) -> bool:
+    """Whether the server refused for the sake of others; the whole transaction may succeed when it is begun again."""
+    return errno_of(error) in _IN_THE_WAY
 
 
 def is_suspicious(error: BaseException | None) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from zdmigrate.engine_errors import CommitUnknownError, NoPrimaryError, is_read_only, is_rolled_back, text_of
+from zdmigrate.engine_errors import CommitUnknownError, NoPrimaryError, is_in_the_way, is_read_only, text_of
 from zdmigrate.engine_nodes import Place, bounded
 from zdmigrate.errors import UsageError
 
@@ -160,7 +160,7 @@ class Retrying:
             try:
                 unit.commit()
             except DBAPIError as error:
-                if is_rolled_back(error.orig) and unit.commits <= 1:
+                if is_in_the_way(error.orig) and unit.commits <= 1:
                     raise _NotCommittedError from error
                 if not error.connection_invalidated:
                     raise
@@ -211,10 +211,10 @@ class Retrying:
 
 
 def _may_begin_again(error: BaseException, connection: Connection) -> bool:
-    """Whether work failed because its connection is of no use, or lost a deadlock, however it dressed that up."""
+    """Whether work failed because its connection is of no use, or in the way of others, however it dressed that up."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, DBAPIError) and (cause.connection_invalidated or is_rolled_back(cause.orig)):
+        if isinstance(cause, DBAPIError) and (cause.connection_invalidated or is_in_the_way(cause.orig)):
             return True
         cause = cause.__cause__ or cause.__context__
     return isinstance(error, SQLAlchemyError) and not connection.closed and connection.invalidated

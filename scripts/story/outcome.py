@@ -62,8 +62,9 @@ class Outcome:
         problems: what visitors met, each with ``at``, ``kind`` (failed, session, order) and ``what``.
         acknowledged: orders whose page was shown. stored: those in the database, by how often. asked: all that were
             sent: one whose answer was lost may be there or not.
-        steps: of the release tool, each with its exit code.
-        notes: sentences for the page, such as what was done in the middle.
+        marks: what happened when.
+        reasons: why it is not green besides what visitors met.
+        facts: name and value, for the head of the page.
     """
 
     title: str
@@ -75,7 +76,6 @@ class Outcome:
     sessions: Mapping[str, int]
     marks: Sequence[Mark] = ()
     reasons: Sequence[str] = ()
-    notes: Sequence[str] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
 
     @property

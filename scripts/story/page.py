@@ -48,7 +48,6 @@ def page(outcome: Outcome) -> str:
             [f"{_clock(item['at'], seconds)} {item['kind']}: {item['what']}" for item in outcome.problems[:40]],
         )
     }
-{_list("Notes", outcome.notes)}
 </html>
 """
 
