@@ -84,7 +84,7 @@ class Quiet(WSGIRequestHandler):
         pass
 
 threading.Thread(target=watch, daemon=True).start()
-host, _, port = os.environ["ZDRELEASE_ADDRESS"].rpartition("/")[2].rpartition(":")
+host, _, port = os.environ["ZDRELEASE_ADDRESS"].rpartition(":")
 server = make_server(host, int(port), shop.app, Server, Quiet)
 signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
 shop.fleet.start()
@@ -95,7 +95,7 @@ shop.fleet.close()
 QUICK = f"exec {sys.executable} serve.py"
 START = (
     f"exec {sys.executable} -m gunicorn -c conf.py -w 2 -k gthread --threads 4 --graceful-timeout 20 "
-    '-b "${ZDRELEASE_ADDRESS#http://}" shop:app'
+    '-b "$ZDRELEASE_ADDRESS" shop:app'
 )
 #: Quick enough for a test; the balancer is told, and does not have to notice.
 LIMITS = {"drain_least": 0.2, "drain_quiet": 0.4, "drain_within": 120, "ready_within": 120, "stop_within": 120}

@@ -38,8 +38,10 @@ def test_no_version_is_a_command(tmp_path_factory: pytest.TempPathFactory, versi
 
 
 def test_what_it_prints_last_and_its_environment(commands: Commands) -> None:
-    said = commands.run('echo one; echo "$ZDSESSION_NODE $ZDRELEASE_ADDRESS $ZDRELEASE_VERSION"', NODE, "2")
-    assert said == "web1 http://127.0.0.1:1 2"
+    said = commands.run(
+        'echo one; echo "$ZDSESSION_NODE $ZDRELEASE_ADDRESS $ZDRELEASE_URL $ZDRELEASE_VERSION"', NODE, "2"
+    )
+    assert said == "web1 127.0.0.1:1 http://127.0.0.1:1 2"
 
 
 def test_failures_are_quoted(commands: Commands) -> None:

@@ -35,7 +35,8 @@ def values_of(node: NodeSpec | None, version: str) -> dict[str, str]:
     values = {"version": version}
     if node is not None:
         values |= {
-            "node": node.name, "address": node.address, "server": node.server, "group": node.group, "place": node.place,
+            "node": node.name, "address": node.host_port, "url": node.address, "server": node.server,
+            "group": node.group, "place": node.place,
         }  # fmt: skip
     return values
 
@@ -165,7 +166,8 @@ def _start(
     environment = {**os.environ, "ZDRELEASE_VERSION": version}
     if node is not None:
         environment |= {
-            "ZDSESSION_NODE": node.name, "ZDRELEASE_NODE": node.name, "ZDRELEASE_ADDRESS": node.address,
+            "ZDSESSION_NODE": node.name, "ZDRELEASE_NODE": node.name, "ZDRELEASE_ADDRESS": node.host_port,
+            "ZDRELEASE_URL": node.address,
         }  # fmt: skip
     return subprocess.Popen(  # noqa: S603 - the command stands in the operator's own file
         ["/bin/sh", "-c", command, "sh", *arguments],

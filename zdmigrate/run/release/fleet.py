@@ -99,7 +99,7 @@ class Sighting:
     def why_unready(self) -> str:
         """Why it is not ready, in words."""
         if self.node is None or not self.node.live(self.now):
-            return "nothing of it is in the fleet"
+            return "nothing of it is in the fleet (did it start? its own log says)"
         found = [
             reason
             for process in self.node.live(self.now)

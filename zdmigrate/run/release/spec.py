@@ -38,6 +38,11 @@ class NodeSpec:
     group: str = ""
     place: str = ""
 
+    @property
+    def host_port(self) -> str:
+        """Where it listens: `address` as servers are told to bind to it."""
+        return self.address.partition("://")[2]
+
 
 @dataclass(frozen=True, slots=True)
 class SmokeTest:
