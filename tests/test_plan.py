@@ -58,6 +58,27 @@ def test_with_a_base_everything_pending_is_one_release(app: App) -> None:
     assert [item.verdict for item in release.revisions] == [Verdict.SAFE, Verdict.SAFE], "no old code knew the column"
 
 
+REQUIRE_AGE = 'op.alter_column("users", "age", existing_type=sa.Integer, nullable=False)'
+
+
+def test_a_column_may_be_required_by_a_later_revision_than_the_one_that_adds_it(app: App) -> None:
+    app.users(ADD_AGE)
+    app.revision("cccc3", REQUIRE_AGE, down="bbbb2")
+    added, required = app.made().revisions
+    assert (added.verdict, added.phase) == (Verdict.SAFE, Phase.EXPAND)
+    assert (required.verdict, required.phase) == (Verdict.UNSAFE, Phase.CONTRACT)
+    said = required.changes[0].open_findings[0]
+    assert said.rule == "ZD203"
+    assert "SELECT 1 FROM users WHERE age IS NULL" in said.reason.replace("`", "")
+    assert said.remedy.startswith("1. deploy: ")
+
+
+def test_one_revision_cannot_hold_both(app: App) -> None:
+    app.users(ADD_AGE, REQUIRE_AGE)
+    (both,) = app.made().revisions
+    assert (both.verdict, both.phase) == (Verdict.UNSAFE, Phase.SPLIT)
+
+
 def test_a_table_of_the_same_release_is_free(app: App) -> None:
     app.users('op.create_table("t", sa.Column("id", sa.Integer, primary_key=True))')
     app.revision("cccc3", 'op.add_column("t", sa.Column("n", sa.Integer, nullable=False))', down="bbbb2")

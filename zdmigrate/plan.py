@@ -295,8 +295,10 @@ def _judged(
     for place, statement in enumerate(recorded.statements, 1):
 
         def judged_for(code: OldCode, statement: RecordedStatement = statement, place: int = place) -> Judgement:
-            following = nodes[place:]
-            return judge(statement, code.base, code, target, RULES, following, ends_revision=statement is fatal)
+            return judge(
+                statement, code.base, code, target, RULES, nodes[place:],
+                ends_revision=statement is fatal, began=recorded.before,
+            )  # fmt: skip
 
         judgement = judged_for(old_code)
         blamed: tuple[Blame, ...] = ()

@@ -57,14 +57,16 @@ def judge(
     following: Sequence[object] = (),
     *,
     ends_revision: bool = False,
+    began: Catalog | None = None,
 ) -> Judgement:
-    """Judge one statement for code written for `base`; `following` are the nodes the same revision sends after it.
+    """Judge one statement for code written for `base`; `following` are the nodes the same revision sends after it, and
+    `began` is the schema with which that revision began.
 
     The subjects are the statement's own node and every difference it makes; each rule sees those it is `on`.
     """
     node = recorded.statement.node
     around = (base, recorded.before, recorded.after, old_code, target, recorded.session)
-    context = Context(*around, node, tuple(following), ends_revision)
+    context = Context(*around, node, tuple(following), ends_revision, began)
     subjects: list[object] = [recorded]
     if recorded.refusal is not None:
         pass  # the server does not carry it out: only the refusal is judged

@@ -28,6 +28,7 @@ class Context:
         node: the statement's tree.
         following: the trees of the statements that the same revision sends after it.
         ends_revision: the server's refusal of the statement ended the revision: nothing caught it.
+        began: the schema when the statement's revision began; None where that is the base.
     """
 
     base: Catalog
@@ -39,6 +40,7 @@ class Context:
     node: object
     following: tuple[object, ...] = ()
     ends_revision: bool = False
+    began: Catalog | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,18 +17,20 @@ from zdmigrate.verdict.rules.columns.scope import (
     null_rows_error,
     untouched,
 )
+from zdmigrate.verdict.rules.origin import living
 from zdmigrate.verdict.rules.wording import op_add_column, op_alter_column, quoted, sa_column, steps
 
 _DATES = frozenset({"date", "datetime", "timestamp"})
 
 
 def judge(added: ColumnAdded, context: Context) -> Iterator[Finding]:
-    """Old INSERTs leave it out: 1364. Where an earlier statement added the column, requiring it is a contract."""
+    """Old INSERTs leave it out: 1364. Where an earlier revision added the column, requiring it is a contract."""
     column, where = added.column, at(added.table, added.column)
     if column.insert_may_omit or takes_over(added, context):
         return
     earlier = before_statement(added.table, column, context)
     required = earlier is not None and not earlier.insert_may_omit
+    contract = _added_by_an_earlier_revision(added, context) and not required
     evidence = untouched(added.table, context)
     if not context.old_code.may_write_null(added.table, column):
         evidence = evidence or always_written(added.table, column, context)
@@ -36,8 +38,8 @@ def judge(added: ColumnAdded, context: Context) -> Iterator[Finding]:
         yield Finding(
             RULE.id,
             Verdict.SAFE,
-            Verdict.UNSAFE if earlier is None or required else Verdict.SAFE,
-            Phase.EXPAND if earlier is None or required else Phase.CONTRACT,
+            Verdict.SAFE if contract else Verdict.UNSAFE,
+            Phase.CONTRACT if contract else Phase.EXPAND,
             f"No INSERT of the deployed versions leaves out {where}.{_rows(added.table, earlier, context)}"
             if evidence
             else f"An earlier statement of this release already requires {where}; this one changes nothing for old "
@@ -48,7 +50,7 @@ def judge(added: ColumnAdded, context: Context) -> Iterator[Finding]:
         )
         return
     fails = f"they fail with 1364 (Field '{column.name}' doesn't have a default value)."
-    if earlier is not None:
+    if contract:
         yield Finding(
             RULE.id,
             Verdict.UNSAFE,
@@ -91,6 +93,12 @@ def judge(added: ColumnAdded, context: Context) -> Iterator[Finding]:
         table=added.table,
         column=column.name,
     )
+
+
+def _added_by_an_earlier_revision(added: ColumnAdded, context: Context) -> bool:
+    """So that a deploy may lie between the two; one revision for both would leave no room for it."""
+    table = None if context.began is None else living(context.began, context, added.table)
+    return table is not None and table.column_by_uid(added.column.uid) is not None
 
 
 def _fill(added: ColumnAdded) -> str:
