@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlalchemy
+
 from tests.verdict.support import USERS, assert_conditional, assert_safe, finding, judged, manifest
 from zdmigrate.verdict.model import Phase
 from zdsession.manifest import MappedColumn
@@ -18,6 +20,21 @@ def test_null_replaced_by_a_value_changes_what_an_insert_means() -> None:
     (change,) = judged(USERS, "ALTER TABLE users ALTER nick SET DEFAULT 'x'")
     assert_conditional(change, "default-not-relied-on", phase=Phase.EXPAND)
     assert "now stores 'x' where it stored NULL" in finding(change, "ZD210").reason
+
+
+def test_an_enum_without_default_had_its_first_member(any_sql_url: str) -> None:
+    base = "CREATE TABLE users (id INT PRIMARY KEY, status ENUM('new','done') NOT NULL)"
+    (change,) = judged(base, "ALTER TABLE users ALTER status SET DEFAULT 'done'")
+    assert_conditional(change, "default-not-relied-on", phase=Phase.EXPAND)
+    assert "now stores 'done' where it stored 'new'" in finding(change, "ZD210").reason
+    (change,) = judged(base, "ALTER TABLE users ALTER status SET DEFAULT 'new'")
+    assert_safe(change)
+    engine = sqlalchemy.create_engine(any_sql_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(base)
+        connection.exec_driver_sql("INSERT INTO users (id) VALUES (1)")
+        assert connection.exec_driver_sql("SELECT status FROM users").scalar() == "new"
+    engine.dispose()
 
 
 def test_another_value() -> None:

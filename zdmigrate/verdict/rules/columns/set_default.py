@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from zdmigrate.history.catalog import Column
 from zdmigrate.verdict.differences import ColumnChanged
 from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
 from zdmigrate.verdict.rules.columns.scope import always_written, at, changed_here, unmapped
-from zdmigrate.verdict.rules.wording import sql_default, steps
+from zdmigrate.verdict.rules.wording import sql_default, sql_text, steps
 
 
 def judge(change: ColumnChanged, context: Context) -> Iterator[Finding]:
@@ -17,7 +18,8 @@ def judge(change: ColumnChanged, context: Context) -> Iterator[Finding]:
     if after.default is None or "default" not in change.aspects & changed_here(change, context):
         return
     where, value = at(change.table, before), sql_default(after.default)
-    if not before.insert_may_omit:
+    implied = _first_member(before)
+    if not before.insert_may_omit and implied in (None, value):
         writes = Condition(
             "new-code-writes-value", "code", f"New code names {where} in every INSERT until the default is there."
         )
@@ -33,7 +35,7 @@ def judge(change: ColumnChanged, context: Context) -> Iterator[Finding]:
             column=before.name,
         )
         return
-    was = "NULL" if before.default is None else sql_default(before.default)
+    was = implied or ("NULL" if before.default is None else sql_default(before.default))
     evidence = unmapped(change.table, before.name, context) or always_written(change.table, before, context)
     relied = Condition(
         "default-not-relied-on",
@@ -60,6 +62,13 @@ def judge(change: ColumnChanged, context: Context) -> Iterator[Finding]:
         column=before.name,
         evidence=evidence,
     )
+
+
+def _first_member(column: Column) -> str | None:
+    """What an INSERT that leaves out an ENUM NOT NULL without a default stores, in strict mode too; None for others."""
+    if column.type.name != "enum" or column.insert_may_omit or not column.type.members:
+        return None
+    return sql_text(column.type.members[0])
 
 
 RULE = Rule("ZD210", "column default added or changed", (ColumnChanged,), (29, 30), judge)
