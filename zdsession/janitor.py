@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import secrets
 import time
 from collections.abc import Callable
 
 from zdsession.background import Background
+from zdsession.chance import CHANCE
 from zdsession.clock import now_ms
 from zdsession.errors import StoreUnavailableError
 from zdsession.record import Change, Outcome, Record, Rotation
@@ -119,4 +119,4 @@ class Janitor:
         self._renewed = 0
 
     def _rest(self) -> float:
-        return self._interval * random.uniform(0.75, 1.25)  # noqa: S311 - spreads nodes, guards nothing
+        return self._interval * CHANCE.uniform(0.75, 1.25)

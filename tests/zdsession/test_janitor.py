@@ -87,7 +87,7 @@ def test_a_store_that_is_out_is_left_alone() -> None:
 
 
 def test_the_sql_store_brings_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zdsession.janitor.random.uniform", lambda low, high: 0.0)
+    monkeypatch.setattr("zdsession.janitor.CHANCE.uniform", lambda low, high: 0.0)
     clock = Clock()
     others = _janitors()  # of stores that other tests left open
     store = SqlStore(f"sqlite:///{tmp_path}/s.db", clock=clock, budget=20)

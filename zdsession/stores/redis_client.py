@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from typing import Any
 
 from hiredis import ReplyError
 
+from zdsession.chance import CHANCE
 from zdsession.errors import ConfigurationError, StoreUnavailableError
 from zdsession.stores.redis_cluster import Cluster
 from zdsession.stores.redis_node import Node, RefusedError, pack
@@ -301,7 +301,7 @@ def _pauses() -> Iterator[float]:
     yield 0.0
     pause = _FIRST_PAUSE
     while True:
-        yield pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads tries; no secret
+        yield pause * CHANCE.uniform(0.5, 1.0)
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 

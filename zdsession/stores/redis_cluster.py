@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from binascii import crc_hqx
 from typing import Any
 
 from hiredis import ReplyError
 
+from zdsession.chance import CHANCE
 from zdsession.stores.redis_node import Node, pack
 from zdsession.stores.redis_topology import Nodes, NotFoundError, Search, nobody, shares
 from zdsession.stores.redis_url import Address, Place
@@ -52,7 +52,7 @@ class Cluster:
     def _look(self, until: float, failed: Node | None) -> None:
         # Whoever failed is asked last; the others in any order, as one that is cut off would say the same each time.
         known = list(dict.fromkeys([*self.nodes(), *self._seeds]))
-        random.shuffle(known)
+        CHANCE.shuffle(known)
         known.sort(key=lambda node: node is failed)
         said: dict[Address, OSError] = {}
         for node, limit in shares(known, until):

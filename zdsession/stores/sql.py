@@ -8,7 +8,6 @@ by itself, so none holds a lock while another is sent, and there are no gap lock
 from __future__ import annotations
 
 import logging
-import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import IntegrityError
 
+from zdsession.chance import CHANCE
 from zdsession.clock import now_ms
 from zdsession.errors import StoreUnavailableError
 from zdsession.janitor import Janitor
@@ -110,7 +110,7 @@ class SqlStore:
             known = self._read(record_id, deadline)
             conflicts += 1
             if conflicts > 2:
-                time.sleep(random.uniform(0, 0.002 * conflicts))  # noqa: S311 - spreads writers, guards nothing
+                time.sleep(CHANCE.uniform(0, 0.002 * conflicts))
             if time.monotonic() > deadline:
                 raise StoreUnavailableError("sql store: the session kept changing while it was saved")
         return Saved(Outcome.GONE, conflicts=conflicts)
