@@ -462,8 +462,14 @@ def test_whether_a_process_has_ended() -> None:
     assert not processes.is_gone(os.getpid(), mine)
     assert processes.is_gone(os.getpid(), "1"), "another process had our pid"
     assert not processes.is_gone(os.getpid(), ""), "not known is not ended"
-    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
-        pass
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as ended:
+        assert ended.stdin is not None
+        was = processes.born(ended.pid)
+        assert not processes.is_gone(ended.pid, was)
+        ended.stdin.write(b"\n")
+        ended.stdin.close()
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        assert processes.is_gone(ended.pid, was), "a zombie has ended"
     assert processes.is_gone(ended.pid, "")
     assert processes.born(ended.pid) == ""
     assert processes.machine() == processes.machine() != ""
