@@ -44,7 +44,10 @@ def _end(home: Path) -> None:
     if not _works_in(pid, home):
         return
     with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+        if os.getpgid(pid) == pid:
+            os.killpg(pid, signal.SIGKILL)
+        else:
+            os.kill(pid, signal.SIGKILL)
     deadline = time.monotonic() + 10
     while _works_in(pid, home) and time.monotonic() < deadline:
         time.sleep(0.02)

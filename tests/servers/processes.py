@@ -1,6 +1,7 @@
 """The process provider: servers from binaries on this machine, one private folder and port each."""
 
 import abc
+import contextlib
 import os
 import shutil
 import signal
@@ -111,7 +112,10 @@ class ProcessServer(abc.ABC):
         """See `Server.kill`."""
         if self._process is None or not self.running:
             return
-        self._process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(
+                self._process.pid, signal.SIGKILL
+            )  # it leads a group of its own: children of a killed one live on
         self._process.wait()
 
     def pause(self) -> None:
