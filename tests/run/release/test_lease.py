@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
+import redis
 
 from zdmigrate.run.errors import AbortedError, RefusedError
 from zdmigrate.run.release import lease as leases
@@ -28,6 +32,19 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "_RENEW_SECONDS", 0.02)
 
 
+@pytest.fixture
+def died(store: Store) -> Iterator[Callable[[], None]]:
+    """Takes a lease that nobody gives back or renews, as of a release that was killed."""
+    dead = Lease(store)
+
+    def die() -> None:
+        dead.__enter__()
+        dead._ended.set()
+
+    yield die
+    dead._thread.join()
+
+
 def test_one_holds_it_and_gives_it_back(store: Store) -> None:
     with Lease(store) as first:
         first.check()
@@ -41,19 +58,21 @@ def test_one_holds_it_and_gives_it_back(store: Store) -> None:
         second.check()
 
 
-def test_who_died_on_this_machine_holds_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    dead = Lease(store)
-    dead.__enter__()
+def test_who_died_on_this_machine_holds_nothing(
+    store: Store, died: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    died()
     monkeypatch.setattr(process, "is_gone", lambda pid, born: True)
     with Lease(store):
         pass
 
 
-def test_who_died_elsewhere_holds_it_for_half_a_minute(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_died_elsewhere_holds_it_for_half_a_minute(
+    store: Store, died: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = now_ms()
-    dead = Lease(store)
     monkeypatch.setattr(process, "machine", lambda: "another machine")
-    dead.__enter__()
+    died()
     monkeypatch.setattr(process, "machine", lambda: "this one")
     monkeypatch.setattr(process, "is_gone", lambda pid, born: True)
     with pytest.raises(RefusedError), Lease(store):
@@ -78,6 +97,47 @@ def test_whose_lease_was_taken_is_told(store: Store, monkeypatch: pytest.MonkeyP
             sleeper.check()
         sleeper.__exit__()
         assert holder_now(store) is not None, "it does not give back what is not its own"
+
+
+@pytest.mark.usefixtures("quick")
+def test_who_slept_through_a_whole_release_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lease is free again, but what the sleeper knows of the nodes is no longer so."""
+    with Lease(store) as sleeper:
+        sleeper._lock.acquire()
+        with monkeypatch.context() as late:
+            late.setattr(leases.Holder, "ended", lambda self, now: True)
+            with Lease(store):
+                pass
+        sleeper._lock.release()
+        sleeper._thread.join(10)
+        with pytest.raises(AbortedError, match="was taken over by"):
+            sleeper.check()
+    assert holder_now(store) is None
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("held_before", [False, True])
+def test_a_store_that_went_back_takes_nothing_away(held_before: bool, redis_url: str) -> None:
+    """A failover lost the last writes: the lease is as it was before the release took it."""
+    with closing(open_store(redis_url)) as store, redis.Redis.from_url(redis_url) as client:
+        if held_before:
+            with Lease(store):
+                pass
+        before = {key: client.dump(key) for key in client.scan_iter()}
+        with Lease(store) as lease:
+            with lease._lock:
+                mine = holder_now(store)
+                client.flushdb()
+                for key, value in before.items():
+                    client.restore(key, 0, value)
+                assert holder_now(store) is None
+            limit = time.monotonic() + 30
+            while (found := holder_now(store)) is None:
+                assert time.monotonic() < limit, "it was not taken back"
+                time.sleep(0.01)
+            assert mine is not None
+            assert found.token == mine.token
+            lease.check()
 
 
 def test_the_journal_is_kept_beside_it(store: Store) -> None:

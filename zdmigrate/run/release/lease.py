@@ -35,8 +35,12 @@ _TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds the lease, until when by its clock (milliseconds)."""
+    """Who holds the lease, until when by its clock (milliseconds); zero, once it gave it back.
 
+    ``turn`` is how many held it before: what tells a later holder from an earlier one that a store went back to.
+    """
+
+    turn: int
     token: str
     owner: str
     until: int
@@ -64,6 +68,7 @@ class Lease:
         self._store = store
         self._token = secrets.token_hex(8)
         self._lock = threading.Lock()
+        self._turn = 1
         self._mine = _FREE
         self._taken: Holder | None = None
         self._ended = threading.Event()
@@ -77,6 +82,7 @@ class Lease:
                 raise RefusedError(
                     [f"another release is at work: {found.owner}; wait for it (zdmigrate release FILE --status)"]
                 )
+            self._turn = 1 if found is None else found.turn + 1
             if self._swap(base, there):
                 self._thread.start()
                 return self
@@ -89,7 +95,7 @@ class Lease:
             with self._lock:
                 base = self._store.load(_ID)
                 if base is not None and base.values.get(_HOLDER) == self._mine:
-                    self._save(base, swap={_HOLDER: (self._mine, _FREE)})
+                    self._save(base, swap={_HOLDER: (self._mine, self._packed(until=0))})
         except StoreUnavailableError:
             pass  # it ends by itself
 
@@ -118,8 +124,8 @@ class Lease:
                 with self._lock:
                     base, there = self._load()
                     found = _holder(there)
-                    if found is not None and found.token != self._token:
-                        self._taken = found
+                    if found is not None and found.token != self._token and found.turn >= self._turn:
+                        self._taken = found  # even if it gave it back since
                         return
                     self._swap(base, there)
             except StoreUnavailableError:
@@ -138,16 +144,17 @@ class Lease:
 
     def _swap(self, base: Record, there: bytes) -> bool:
         """Put us in the place of `there`, if that is still who holds it."""
-        me = Holder(
-            self._token, owner(), now_ms() + _LEASE_MS, os.getpid(), process.born(os.getpid()), process.machine()
-        )
-        mine = json.dumps({name: getattr(me, name) for name in Holder.__slots__}).encode()
+        mine = self._packed(now_ms() + _LEASE_MS)
         self._save(base, swap={_HOLDER: (there, mine)})
         after = self._store.load(_ID)
         if after is None or after.values.get(_HOLDER) != mine:
             return False
         self._mine = mine
         return True
+
+    def _packed(self, until: int) -> bytes:
+        me = Holder(self._turn, self._token, owner(), until, os.getpid(), process.born(os.getpid()), process.machine())
+        return json.dumps({name: getattr(me, name) for name in Holder.__slots__}).encode()
 
     def _save(
         self,
