@@ -16,8 +16,8 @@ from zdmigrate.cli_run import policy_from, policy_options
 from zdmigrate.errors import UsageError
 
 if TYPE_CHECKING:
-    from zdmigrate.run.apply import Order, Prepared
     from zdmigrate.run.journal import Entry, Verb
+    from zdmigrate.run.order import Order, Prepared
     from zdmigrate.run.steps import Timing
     from zdmigrate.run.topology import Topology
 
@@ -107,8 +107,8 @@ def apply(
     """
     from dataclasses import replace
 
-    from zdmigrate.run.apply import KIND
     from zdmigrate.run.apply import apply as carry_out
+    from zdmigrate.run.order import KIND
     from zdmigrate.run.recorder import Recorder, revisions_of
     from zdmigrate.run.selection import Asked
     from zdmigrate.verdict.model import Phase
@@ -166,7 +166,7 @@ def _order(url: str | None, path: Path | None, asked: Any, options: dict[str, An
 
     from zdmigrate.assemble import Request
     from zdmigrate.config import find_config, load_settings
-    from zdmigrate.run.apply import Order
+    from zdmigrate.run.order import Order
 
     config = options.pop("config")
     settings = load_settings(find_config(config)).override(
@@ -245,8 +245,8 @@ def pause(url: str | None, topology_path: Path | None) -> None:
 @click.option("--forget", is_flag=True, help="Give up a run that does not run any more; the schema stays as it is.")
 def abort(url: str | None, topology_path: Path | None, kill: bool, forget: bool) -> None:
     """Stop the run at work before its next step. What `apply` has applied stays; a switchover is undone."""
-    from zdmigrate.run.apply import KIND
     from zdmigrate.run.journal import Journal, ask
+    from zdmigrate.run.order import KIND
 
     if not kill and not forget and _told_another_kind(topology_path, "abort"):
         return
@@ -265,7 +265,7 @@ def abort(url: str | None, topology_path: Path | None, kill: bool, forget: bool)
 
 def _told_another_kind(path: Path | None, verb: Verb) -> bool:
     """Ask a switchover or a replica-first run, at work or left behind; False when there is none."""
-    from zdmigrate.run.apply import KIND
+    from zdmigrate.run.order import KIND
     from zdmigrate.run.runs import tell_any
     from zdmigrate.run.topology import read_topology
 

@@ -30,7 +30,8 @@ import os, signal, sys
 from pathlib import Path
 from zdmigrate.assemble import Request
 from zdmigrate.config import load_settings
-from zdmigrate.run.apply import Order, apply
+from zdmigrate.run.apply import apply
+from zdmigrate.run.order import Order
 from zdmigrate.run.policy import Policy
 from zdmigrate.run.selection import Asked
 from zdmigrate.run.topology import read_topology

@@ -22,9 +22,10 @@ from zdmigrate.assemble import Request
 from zdmigrate.config import Settings
 from zdmigrate.fleet import Fleet, FleetError, open_fleet
 from zdmigrate.plan import Plan, judged_again
-from zdmigrate.run.apply import Order, Outcome, Prepared, apply
+from zdmigrate.run.apply import apply
 from zdmigrate.run.contract_gate import ContractGate, NotProvedError, gone_after, is_contract
 from zdmigrate.run.errors import AbortedError, NeedsPersonError
+from zdmigrate.run.order import Order, Outcome, Prepared
 from zdmigrate.run.policy import Policy
 from zdmigrate.run.selection import Asked, unproved
 from zdmigrate.run.topology import single_server

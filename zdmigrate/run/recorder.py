@@ -34,7 +34,7 @@ from zdmigrate.run.steps import Timing
 from zdmigrate.run.topology import Node, Topology
 
 if TYPE_CHECKING:
-    from zdmigrate.run.apply import Prepared
+    from zdmigrate.run.order import Prepared
 
 #: Seconds between two looks at how far replicas are behind.
 LAG_SECONDS = 1.0
@@ -138,7 +138,7 @@ class Recorder:
         self.close()
         if self._looking is not None:
             self._looking.join()  # each look is bounded
-        outcome, said, command = _ending(error)
+        outcome, said, command = ending_of(error)
         exit_code = self.exit_code if error is None else int(getattr(error, "exit_code", 1))
         old = next((item.name for item in self._before if item.writable == Writable.ALL.shown and not item.follows), "")
         new = self.new or _candidate(self._steps)
@@ -281,7 +281,8 @@ class _LagWatch:
             self._open.pop(node.name)[0].close()
 
 
-def _ending(error: BaseException | None) -> tuple[Outcome, str, str]:
+def ending_of(error: BaseException | None) -> tuple[Outcome, str, str]:
+    """How a run ended: its outcome, what it said, and the command that goes on."""
     match error:
         case None:
             return "done", "", ""

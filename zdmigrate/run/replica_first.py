@@ -19,15 +19,13 @@ from typing import Any, Literal
 from zdmigrate.errors import ZdmigrateError
 from zdmigrate.plan import PlannedChange
 from zdmigrate.run import runs
-from zdmigrate.run.alter import Alteration, settings_of
 from zdmigrate.run.connection import Connection
 from zdmigrate.run.context import RunContext
 from zdmigrate.run.definition import read_definition
-from zdmigrate.run.disk import free_bytes
 from zdmigrate.run.errors import AbortedError, LostError, NeedsPersonError, RefusedError, ServerError
 from zdmigrate.run.journal import Entry, Journal, ask
-from zdmigrate.run.replica_guards import Tables, needs_of, notes_on, proofs_of, reasons_against
 from zdmigrate.run.replica_nodes import NodeWork
+from zdmigrate.run.replica_prepare import PROOF_SECONDS, disproved, prepare
 from zdmigrate.run.replica_work import KIND, DifferentError, RunJournal, SwitchJournal, Work, command
 from zdmigrate.run.restore import Frozen, restore_writes
 from zdmigrate.run.state import Writable
@@ -37,11 +35,6 @@ from zdmigrate.run.switchover import Result as SwitchResult
 from zdmigrate.run.switchover import Switchover
 from zdmigrate.run.topology import Node
 from zdmigrate.run.traffic import open_traffic
-
-#: Seconds a proof may take while nothing is frozen.
-PROOF_SECONDS = 600.0
-_NO_SUCH_TABLE = 1146
-_TIMED_OUT = (1969, 3024)
 
 Before = Callable[[str], None]
 
@@ -95,45 +88,6 @@ def apply_changes(
     result = ReplicaFirst(context, work, journal, before, progress).run()
     result.notes = notes
     return result
-
-
-def prepare(
-    context: RunContext, changes: Sequence[PlannedChange], *, to: str | None = None
-) -> tuple[Work, tuple[str, ...]]:
-    """Every check, changing nothing: what would be done, and notes.
-
-    Raises:
-        RefusedError: with every reason.
-    """
-    topology, servers, policy = context.topology, context.servers, context.policy
-    try:
-        found = servers.observe_all()
-    except (LostError, ServerError) as error:
-        raise RefusedError([f"{error}; every node has to answer"]) from error
-    replicas = [server.name for server in found if server.replica is not None]
-    if not replicas:
-        raise RefusedError(["no node is a replica: replica-first needs one; use --strategy direct"])
-    checked = runs.preflight(topology, servers, topology.node(to or replicas[0]), policy)
-    roles = checked.roles
-    tables = _read_tables(context, changes)
-    reasons = list(reasons_against(changes, roles, tables, topology.account.user, policy))
-    if not reasons:
-        reasons += _disproved(context, topology.node(roles.primary.name), proofs_of(changes))
-    if reasons:
-        raise RefusedError(reasons)
-    work = Work(
-        database=context.database,
-        old=roles.primary.name,
-        new=checked.candidate.name,
-        others=[server.name for server in roles.replicas if server.name != checked.candidate.name],
-        alterations=[_alteration(change) for change in changes],
-        columns=[_columns_after(change) for change in changes],
-        needs=list(needs_of(changes)),
-        proofs=list(proofs_of(changes)),
-        identities={server.name: server.identity for server in (roles.primary, *roles.replicas)},
-        before=dict(tables.definitions[roles.primary.name]),
-    )
-    return work, (*checked.notes, *notes_on(roles, tables))
 
 
 def resume(
@@ -386,7 +340,7 @@ class ReplicaFirst:
         """
         began = time.monotonic()
         if self._work.proofs:
-            found = _disproved(self._context, self._old, self._work.proofs, seconds)
+            found = disproved(self._context, self._old, self._work.proofs, seconds)
             if found:
                 raise ServerError(self._old.name, 0, "; ".join(found), "proof")
         return time.monotonic() - began
@@ -480,63 +434,3 @@ def _was_promoted(context: RunContext, work: Work) -> bool:
         return False
     connection, dialect = context.servers.at(context.topology.node(work.new))
     return dialect.writable(connection)[0] is Writable.ALL
-
-
-def _alteration(change: PlannedChange) -> Alteration:
-    return Alteration(change.id, change.recorded.statement.sql, _table_of(change), settings_of(change.recorded.session))
-
-
-def _table_of(change: PlannedChange) -> str:
-    return change.subject.table or ""
-
-
-def _columns_after(change: PlannedChange) -> list[str]:
-    table = change.recorded.after.table(_table_of(change))
-    return [column.name for column in table.columns] if table is not None else []
-
-
-def _read_tables(context: RunContext, changes: Sequence[PlannedChange]) -> Tables:
-    names = list(dict.fromkeys(filter(None, map(_table_of, changes))))
-    definitions: dict[str, dict[str, str]] = {}
-    sizes: dict[str, int] = {}
-    free: dict[str, int | None] = {}
-    for node in context.topology.nodes:
-        connection, _ = context.servers.at(node)
-        definitions[node.name] = {}
-        free[node.name] = free_bytes(connection)
-        for name in names:
-            try:
-                definitions[node.name][name] = read_definition(connection, context.database, name)
-            except ServerError as error:
-                if error.errno != _NO_SUCH_TABLE:
-                    raise
-    connection, _ = context.servers.at(context.topology.nodes[0])
-    for name in names:
-        found = connection.value(
-            "SELECT COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0) FROM information_schema.TABLES "
-            "WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s",
-            (context.database, name),
-        )
-        sizes[name] = int(found or 0)
-    return Tables(definitions, sizes, free)
-
-
-def _disproved(context: RunContext, node: Node, proofs: Sequence[str], seconds: float = PROOF_SECONDS) -> list[str]:
-    """The proofs that a row speaks against, one sentence each."""
-    found = []
-    with Connection(node, answer_seconds=seconds + 10.0, database=context.database) as connection:
-        _, dialect = context.servers.at(node)
-        for query in proofs:
-            bounded = (
-                f"SET STATEMENT max_statement_time={seconds:.3f} FOR {query}"
-                if dialect.flavour.is_mariadb
-                else query.replace("SELECT", f"SELECT /*+ MAX_EXECUTION_TIME({int(seconds * 1000)}) */", 1)
-            )
-            try:
-                if connection.rows(bounded):
-                    found.append(f"rows on {node.name} speak against it; {query} finds one: correct them first")
-            except ServerError as error:
-                if error.errno not in _TIMED_OUT:
-                    raise
-                found.append(f"{node.name} did not answer within {seconds:g} s whether rows speak against it ({query})")
-    return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from zdmigrate.config import expand_variables, find_config, load_settings
@@ -57,8 +58,8 @@ class Migrations:
             found.append(revision)
         return found
 
-    def apply(self, phase: PhaseName, *, dry_run: bool = False) -> int:
-        """Have a phase carried out; the exit code of `zdmigrate apply`."""
+    def apply(self, phase: PhaseName, *, reports: Path | None = None, dry_run: bool = False) -> int:
+        """Have a phase carried out; the exit code of `zdmigrate apply`. `reports`: where it leaves its report."""
         spec = self._spec
         options = {
             "expand": spec.phases.expand_options,
@@ -66,6 +67,8 @@ class Migrations:
             "contract": spec.phases.contract_options,
         }[phase]
         arguments = ["apply", "--phase", phase, *self._where(), "--dry-run" if dry_run else "--yes"]
+        if reports is not None:
+            arguments += ["--report", str(reports)]
         if phase == "expand":
             return self._run([*arguments, *options])
         if phase == "contract" and "--expect-nodes" not in options:
@@ -102,8 +105,8 @@ class Migrations:
         from dataclasses import replace
 
         from zdmigrate.assemble import Request, assemble
-        from zdmigrate.run.apply import KIND
         from zdmigrate.run.journal import unfinished
+        from zdmigrate.run.order import KIND
         from zdmigrate.run.servers import Servers
 
         with Servers(self._topology()) as servers:
@@ -141,8 +144,19 @@ class Migrations:
         return topology.node(roles.primary.name)
 
     def _topology(self) -> Topology:
-        from zdmigrate.run.topology import read_topology, single_server
+        topology = database_servers(self._spec)
+        assert topology is not None
+        return topology
 
-        if self._spec.topology is not None:
-            return read_topology(self._spec.topology)
-        return single_server(self._spec.database or "")
+
+def database_servers(spec: ReleaseSpec) -> Topology | None:
+    """Where the migrations of a release run; None for one without.
+
+    Raises:
+        UsageError: the topology file or the URL cannot be used.
+    """
+    from zdmigrate.run.topology import read_topology, single_server
+
+    if spec.topology is not None:
+        return read_topology(spec.topology)
+    return None if spec.database is None else single_server(spec.database)
