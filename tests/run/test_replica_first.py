@@ -290,24 +290,34 @@ def told(timing):
 def progress(text):
     if sys.argv[2] == "altering" and "0.5" not in text:
         die()
+    if sys.argv[2] == "paused" and text.startswith("paused by"):
+        die()
+hold = "switchover" if sys.argv[2] == "paused" else ""
 with context_of(read_topology(Path(sys.argv[1]))) as context:
     context.listener = told
-    replica_first.apply_changes(context, planned(sys.argv[3], TABLE, *sys.argv[4:]), before=before, progress=progress)
+    changes = planned(sys.argv[3], TABLE, *sys.argv[4:])
+    replica_first.apply_changes(context, changes, hold_before=hold, before=before, progress=progress)
 """
 
 
 def killed_at(topology: Path, stage: str, kind: str, *clauses: str) -> int:
-    """A run in a process of its own that is killed before (`stage`) or after (`stage.`) a step."""
+    """A run in a process of its own that is killed before (`stage`) or after (`stage.`) a step, or while it waits."""
     command = [sys.executable, "-c", KILLED, str(topology), stage, kind, *clauses]
     return subprocess.run(command, check=False, env=os.environ, timeout=120).returncode
 
 
 STAGES = (
     "alter b", "alter b.", "catch up b.", "compare b.", "switchover", "freeze.", "promote.", "repoint-old.",
-    "replicates.", "restore conversions.", "alter a", "alter a.", "release a.", "catch up a.",
+    "replicates.", "restore conversions.", "alter a", "alter a.", "release a.", "catch up a.", "paused",
 )  # fmt: skip
-#: Before the freeze, within it, past the point of no return, and at the held old primary.
-FEW = (("mysql", "alter b."), ("mysql", "promote."), ("mariadb", "freeze."), ("mariadb", "alter a"))
+#: While a person thinks, before the freeze, within it, past the point of no return, and at the held old primary.
+FEW = (
+    ("mysql", "paused"),
+    ("mysql", "alter b."),
+    ("mysql", "promote."),
+    ("mariadb", "freeze."),
+    ("mariadb", "alter a"),
+)
 
 
 @pytest.mark.parametrize(
