@@ -13,6 +13,7 @@ from zdmigrate.cli_report import both, given, report_option, reported
 if TYPE_CHECKING:
     from zdmigrate.run.policy import Policy
     from zdmigrate.run.runs import Preflight
+    from zdmigrate.run.state import Server
     from zdmigrate.run.steps import Timing
     from zdmigrate.run.topology import Topology
 
@@ -158,32 +159,50 @@ _single = click.option("--url", help="One server with its database, for runs of 
 @click.command()
 @_topology
 @_single
-def status(topology_path: Path, url: str | None) -> None:
-    """Show who is primary, who follows, who is frozen or held, and the runs that did not end."""
+@click.pass_context
+def status(ctx: click.Context, /, topology_path: Path, url: str | None) -> None:
+    """Show who is primary, who follows, who is frozen or held, and the runs that did not end.
+
+    Exits 3 when a node does not answer: what is shown is then not all.
+    """
+    from dataclasses import replace
+
     from zdmigrate.errors import ZdmigrateError
     from zdmigrate.run import runs
     from zdmigrate.run.progress import group_progress, progress
     from zdmigrate.run.servers import Servers
 
     topology = _read(topology_path) if url is None else _one(url)
+    answering = []
     with Servers(topology) as servers:
-        for node in topology.nodes if url is None else ():
+        for node in topology.nodes:
             try:
-                server = servers.observe(node)
+                if url is None:
+                    click.echo(f"{node.name:<12} {_shown(servers.observe(node))}")
+                else:
+                    servers.at(node)
             except ZdmigrateError as error:
                 click.echo(f"{node.name:<12} {error}")
-                continue
-            follows = "follows nobody"
-            if server.replica is not None:
-                state = "held" if server.replica.held else f"{server.replica.lag} s behind"
-                running = "" if server.replica.io_running else ", not connected"
-                follows = f"follows {server.replica.source_host}:{server.replica.source_port} ({state}{running})"
-            click.echo(f"{node.name:<12} {server.flavour}  {server.writable.shown}  {follows}")
+            else:
+                answering.append(node)
+    unknown = len(answering) < len(topology.nodes)
+    topology = replace(topology, nodes=tuple(answering))  # the rest was waited for once
     for entry in runs.history_of(topology)[:10]:
         click.echo(f"run {entry.id}  {entry.kind}  {entry.state}  {entry.age:.0f} s ago  {entry.owner}")
     with Servers(topology) as servers:
         for line in (*progress(topology, servers), *group_progress(topology, servers)):
             click.echo(line)
+    if unknown:
+        ctx.exit(3)
+
+
+def _shown(server: Server) -> str:
+    follows = "follows nobody"
+    if server.replica is not None:
+        state = "held" if server.replica.held else f"{server.replica.lag} s behind"
+        running = "" if server.replica.io_running else ", not connected"
+        follows = f"follows {server.replica.source_host}:{server.replica.source_port} ({state}{running})"
+    return f"{server.flavour}  {server.writable.shown}  {follows}"
 
 
 def _one(url: str) -> Topology:

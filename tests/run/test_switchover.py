@@ -309,6 +309,22 @@ def test_status_says_who_is_what(
     assert "follows 127.0.0.1" in second
 
 
+def test_status_of_who_does_not_answer_is_not_a_success(
+    mariadb_replication: Replication,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    topology = topology_file(mariadb_replication, tmp_path, monkeypatch)
+    mariadb_replication.replica.server.kill()
+    assert run(["status", "--topology", str(topology)]) == 3
+    first, second = capsys.readouterr().out.splitlines()
+    assert "writable" in first
+    assert second.startswith("b ")
+    assert run(["status", "--url", "mysql+pymysql://root@127.0.0.1:1/shop"]) == 3
+    assert capsys.readouterr().out
+
+
 def _log_says(folder: Path, text: str) -> bool:
     return any(text in log.read_text() for log in (folder / "state" / "zdmigrate").glob("*.log"))
 

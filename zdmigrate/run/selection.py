@@ -165,7 +165,7 @@ def _of_verdict(revision: PlannedRevision, change: PlannedChange, asked: Asked, 
             f"the manifests of what is deployed (--deployed FILE), or say --accept {change.id} --because REASON"
         )
     elif change.verdict is Verdict.CONDITIONAL and change.open_conditions and not accepted:
-        wanted = "; ".join(condition.text for condition in change.open_conditions)
+        wanted = "; ".join(condition.text.rstrip(".") for condition in change.open_conditions)
         yield f"{where} is safe only if {wanted}; prove it, or say --accept {change.id} --because REASON.{now}"
 
 
