@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: openstack-labels help demo test test-containers servers lint soak real-histories replication-matrix story story-usual story-matrix clean
+.PHONY: openstack-labels help demo test test-containers servers lint docs soak real-histories replication-matrix story story-usual story-matrix clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do \
@@ -26,6 +26,10 @@ test-containers: $(READY) servers ## the tests with every server in a container
 
 lint: $(READY) ## style, format and types
 	@scripts/lint
+
+docs: $(READY) ## the documentation as a site, in site/; a warning is an error
+	@rm -rf site
+	@PYTHON=$(BIN)/python scripts/build_docs site && echo "site/index.html"
 
 openstack-labels: $(READY) ## compare with OpenStack's branch labels (installs three apps)
 	@$(BIN)/python scripts/openstack_labels.py
