@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zdmigrate.cli_report import given, hearing, report_option, reported
 from zdmigrate.errors import UsageError
 
 if TYPE_CHECKING:
-    from zdmigrate.run.release.nodes import Told
     from zdmigrate.run.release.prepare import Prepared
     from zdmigrate.run.release.spec import ReleaseSpec
     from zdmigrate.run.release.status import Status
+    from zdmigrate.run.release.telling import Told
 
 
 @click.command()
@@ -26,7 +28,19 @@ if TYPE_CHECKING:
 @click.option("--undo", is_flag=True, help="Bring the old version back to the nodes that were changed.")
 @click.option("--status", "show", is_flag=True, help="Show how far the release is, and what every node does.")
 @click.option("--forget", is_flag=True, help="Give an unfinished release up; nodes and database stay as they are.")
-def release(file: Path, yes: bool, dry_run: bool, undo: bool, show: bool, forget: bool) -> None:
+@report_option
+@click.pass_context
+def release(
+    ctx: click.Context,
+    /,
+    file: Path,
+    yes: bool,
+    dry_run: bool,
+    undo: bool,
+    show: bool,
+    forget: bool,
+    report_folder: Path | None,
+) -> None:
     """Carry a whole release out, as FILE (release.toml) describes it; or go on where it stopped.
 
     Expand, then each node: drain, stop, start, smoke test, back into rotation; then data, then contract.
@@ -38,6 +52,7 @@ def release(file: Path, yes: bool, dry_run: bool, undo: bool, show: bool, forget
     from zdmigrate.run.release import release as releases
     from zdmigrate.run.release import status as statuses
     from zdmigrate.run.release.read import read_release
+    from zdmigrate.run.release.recorder import ReleaseRecorder
 
     spec = read_release(file)
     if show:
@@ -56,8 +71,30 @@ def release(file: Path, yes: bool, dry_run: bool, undo: bool, show: bool, forget
         what = f"Bring {prepared.entry.old} back" if undo else f"Release {prepared.entry.new}"
         return yes or click.confirm(f"{what} on {len(spec.nodes)} nodes?")
 
-    again = releases.shown_command(file, yes=yes)
-    if releases.release(spec, confirm, run=_command_line, undo=undo, rehearse=dry_run, again=again, listener=_told):
+    recorder = ReleaseRecorder(spec, shlex.join(["zdmigrate", "release", *given(ctx), *(["--yes"] if yes else [])]))
+
+    def command_line(arguments: Sequence[str]) -> int:
+        with hearing() as heard:
+            code = _command_line(arguments)
+        recorder.said = "\n".join(heard)
+        return code
+
+    def listen(told: Told) -> None:
+        recorder.step(told)
+        _told(told)
+
+    with reported(recorder, report_folder):
+        done = releases.release(
+            spec,
+            confirm,
+            run=command_line,
+            undo=undo,
+            rehearse=dry_run,
+            again=releases.shown_command(file, yes=yes),
+            listener=listen,
+            began=recorder.begin,
+        )
+    if done:
         click.echo(f"{'back to the old version' if undo else spec.new + ' is released'}")
     elif not dry_run:
         click.echo("nothing was changed")
@@ -141,9 +178,7 @@ def _show_status(spec: ReleaseSpec, status: Status) -> None:
     click.echo(f"at work: {status.holder}" if status.holder else "at work: nobody")
     for view in status.views:
         versions = ", ".join(sorted(view.versions)) or "-"
-        state = "ready" if view.ready else "lost" if view.silent else "not ready" if view.live else "down"
-        rotation = "in rotation" if view.in_rotation else "partly in rotation" if view.reached else "out"
-        click.echo(f"  {view.name:<12} {versions:<12} {state:<10} {rotation}")
+        click.echo(f"  {view.name:<12} {versions:<12} {view.state:<10} {view.rotation}")
     if status.problem:
         click.echo(f"the nodes cannot be looked at: {status.problem}")
     if status.next is not None:

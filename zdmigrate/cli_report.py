@@ -6,14 +6,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
+from zdmigrate.run.record import REPORT_VARIABLE
+
 if TYPE_CHECKING:
     from zdmigrate.run.record import RunRecord
-    from zdmigrate.run.recorder import Recorder
     from zdmigrate.run.steps import Listener, Timing
 
 #: Seconds between two lines of progress where there is no terminal.
@@ -26,12 +28,38 @@ report_option = click.option(
     "report_folder",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
+    envvar=REPORT_VARIABLE,
     help="Write the report of the run there, as JSON and HTML (default: ~/.local/state/zdmigrate/reports).",
 )
 
 
+class Recording(Protocol):
+    """Listens to a run."""
+
+    @property
+    def reports(self) -> Path | None:
+        """Where runs that were part of this one left their reports; None when there are none."""
+
+    def end(self, error: BaseException | None = None) -> RunRecord | None:
+        """The run ended, with `error` or well; its record, None when it never began."""
+
+
+_heard: ContextVar[list[str] | None] = ContextVar("_heard", default=None)
+
+
 @contextmanager
-def reported(recorder: Recorder, folder: Path | None) -> Iterator[None]:
+def hearing() -> Iterator[list[str]]:
+    """The value gets what commands say that are called inside and do not end well: a refusal leaves no report."""
+    heard: list[str] = []
+    before = _heard.set(heard)
+    try:
+        yield heard
+    finally:
+        _heard.reset(before)
+
+
+@contextmanager
+def reported(recorder: Recording, folder: Path | None) -> Iterator[None]:
     """Write the report of what runs inside, however it ends; nothing when no run began.
 
     A report that cannot be written is told and changes nothing about how the run ended.
@@ -41,22 +69,27 @@ def reported(recorder: Recorder, folder: Path | None) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
+        heard = _heard.get()
+        if heard is not None:
+            heard.append(str(error))
         record = recorder.end(error)
-        if not isinstance(error, RefusedError):  # nothing was changed
-            _write(record, folder)
+        untouched = isinstance(error, RefusedError) and not (record and record.statements)
+        if not untouched:
+            _write(record, recorder.reports, folder)
         raise
-    _write(recorder.end(), folder)
+    _write(recorder.end(), recorder.reports, folder)
 
 
-def _write(record: RunRecord | None, folder: Path | None) -> None:
+def _write(record: RunRecord | None, parts: Path | None, folder: Path | None) -> None:
     from zdmigrate.report import run_html, run_json
     from zdmigrate.report.run_document import document
+    from zdmigrate.report.run_parts import read_parts
     from zdmigrate.run.runs import state_folder
 
     if record is None:
         return
     folder = folder or state_folder() / "reports"
-    made = document(record)
+    made = document(record, read_parts(parts, record.began) if parts else ())
     name = f"{record.began:%Y%m%dT%H%M%SZ}-{record.kind}-{record.run}"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,13 @@
-"""A run as it might have been, for tests of its report."""
+"""Runs as they might have been, for tests of their report."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from zdmigrate.run.record import (
+    AppNodeRecord,
     ChangeRecord,
+    EarlierStepRecord,
     LagRecord,
     NodeRecord,
     RevisionRecord,
@@ -83,3 +85,40 @@ def run_record(**changed: Any) -> RunRecord:
         ),
         **changed,
     )
+
+
+def release_record(**changed: Any) -> RunRecord:
+    """A release of two nodes that was killed, went on, and put a node back whose drain did not end."""
+    release = replace(
+        run_record(
+            run="ab12", kind="release", continued=True, command="zdmigrate release release.toml --yes",
+            began=datetime(2026, 3, 1, 12, 0, 10, tzinfo=UTC), outcome="needs a person", exit_code=5,
+            message="web2 has not drained within 60 s: one request is in flight",
+            next="zdmigrate release release.toml --yes", old="", new="", seconds=100.0, lag=(), statements=(),
+            revisions=(), variables={}, accepted={}, todo=(),
+            figures={"strategy": "rolling", "nodes run 2.0": "1 of 2"},
+            notes=("also in the fleet, and left alone: worker",),
+            steps=(
+                StepRecord("start", "web1", "done", 1.0, 20.0),
+                StepRecord("smoke", "web1", "done", 21.0, 1.0, "2 passed"),
+                StepRecord("admit", "web1", "done", 22.0, 1.0),
+                StepRecord("put-back", "web2", "undone", 99.0, 0.5),
+                StepRecord("drain", "web2", "failed", 39.0, 60.0, "one request is in flight"),
+            ),
+        ),
+        old_version="1.0",
+        new_version="2.0",
+        app_before=(
+            AppNodeRecord("web1", "http://10.0.0.1:80", (), "lost", "out"),
+            AppNodeRecord("web2", "http://10.0.0.2:80", ("1.0",), "ready", "in rotation"),
+        ),
+        app_after=(
+            AppNodeRecord("web1", "http://10.0.0.1:80", ("2.0",), "ready", "in rotation"),
+            AppNodeRecord("web2", "http://10.0.0.2:80", problem="the store does not answer"),
+        ),
+        earlier=(
+            EarlierStepRecord("2026-03-01T11:58:20.000+00:00", "expand", "", "done", 4.0, "ab12"),
+            EarlierStepRecord("2026-03-01T11:58:30.000+00:00", "stop", "web1", "cut off", 0.0),
+        ),
+    )  # fmt: skip
+    return replace(release, **changed)

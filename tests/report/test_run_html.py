@@ -7,10 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.report.run_records import run_record
-from zdmigrate.report.run_document import document
+from tests.report.run_records import release_record, run_record
+from zdmigrate.report.run_document import Part, document
 from zdmigrate.report.run_html import render
-from zdmigrate.run.record import ChangeRecord, LagRecord, NodeRecord, RevisionRecord, StatementRecord, StepRecord
+from zdmigrate.run.record import (
+    AppNodeRecord,
+    ChangeRecord,
+    EarlierStepRecord,
+    LagRecord,
+    NodeRecord,
+    RevisionRecord,
+    StatementRecord,
+    StepRecord,
+)
 
 _VOID = {"meta", "br", "rect", "path"}
 
@@ -79,6 +88,33 @@ def test_a_run_that_did_nothing_yet_is_a_page_too() -> None:
     assert "Timeline" not in page.words
 
 
+def test_a_release_with_what_ran_on_the_database() -> None:
+    before, now = Part("expand", -100.0, document(run_record())), Part("contract", 5.0, document(run_record(run="ee")))
+    text = render(document(release_record(), (before, now)))
+    page = Page(text)
+    assert page.open == []
+    for words in (
+        "release 1.0 → 2.0", "went on with a run that had stopped", "web2 has not drained within 60 s", "1 of 2",
+        "runs nothing", "lost, out", "version 2.0", "ready, in rotation", "nobody could say: the store does not answer",
+        "2026-03-01 11:58:30", "cut off", "undone", "one request is in flight", "writes blocked, contract",
+        "apply 00ff00ff00ff00ff · took 4 min 20 s · in an earlier run · writes blocked 110 ms", "apply ee · took",
+        "ALTER TABLE orders MODIFY n BIGINT", "position at the freeze: 25355514-e59d-11f1:1-5699", "left alone: worker",
+    ):  # fmt: skip
+        assert words in page.words, words
+    assert "writes blocked, expand" not in page.words, "its time is not of this run"
+    first = text[text.index("<div class=timeline>") : text.index("What ran on the database")]
+    assert re.findall(r"<div class=lane><b>(.*?)</b>", first) == ["web1", "web2", ""]
+    assert "<details class=part open>" not in text
+    failed = Part("expand", 1.0, document(run_record(outcome="aborted", message="the disk is full", next="again")))
+    text = render(document(release_record(), (failed,)))
+    assert "<details class=part open>" in text, "what went wrong is seen at once"
+    assert "the disk is full" in Page(text).words
+
+
+def test_of_a_release_that_replaces_nobody_knows_what() -> None:
+    assert "release ? → 2.0" in Page(render(document(release_record(old_version="")))).words
+
+
 _texts = st.text(max_size=30) | st.sampled_from(["<script>x</script>", "\"'><img src=x>", "&lt;", "]]>", "</style>"])
 
 
@@ -93,8 +129,11 @@ def test_no_text_is_taken_for_markup(name: str, text: str, outcome: str) -> None
         lag=(LagRecord(name, 0.0, 3),),
         revisions=(RevisionRecord(name, text, text, (ChangeRecord(name, text, text, text, text, (text,), text),)),),
         figures={name: text}, variables={name: {text: (text, text)}}, accepted={name: text}, todo=(text,),
+        old_version=text, new_version=name, app_after=(AppNodeRecord(name, text, problem=text),),
+        app_before=(AppNodeRecord(name, text, (text,), text, text),),
+        earlier=(EarlierStepRecord(text, name, text, outcome, 1.0, text),),
     )  # fmt: skip
-    page = Page(render(document(record)))
+    page = Page(render(document(record, (Part(text, 1.0, document(record)),))))
     assert page.open == []
     assert not {"script", "img"} & page.tags
 

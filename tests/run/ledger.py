@@ -30,11 +30,15 @@ class Ledger:
         acknowledged: Tokens whose COMMIT was answered.
         unknown: Tokens whose COMMIT was sent and not answered.
         gaps: Seconds between two acknowledged writes of one writer, the longest of each.
+        also: A statement that belongs to each write, in the same transaction, with one %s for its token.
+        grants: What the writers' account may do for that.
     """
 
     nodes: Sequence[Node]
     writers: int = 4
     pause: float = 0.0
+    also: str = ""
+    grants: Sequence[str] = ()
     acknowledged: set[int] = field(default_factory=set)
     unknown: set[int] = field(default_factory=set)
     gaps: list[float] = field(default_factory=list)
@@ -50,7 +54,8 @@ class Ledger:
         primary.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} (token BIGINT NOT NULL PRIMARY KEY, text VARCHAR(40))")
         # An app's account: root would write through MariaDB's read_only.
         primary.execute("CREATE USER IF NOT EXISTS ledger@'%%' IDENTIFIED BY %s", PASSWORD)
-        primary.execute("GRANT SELECT, INSERT ON zd_ledger.* TO ledger@'%'")
+        for grant in ("SELECT, INSERT ON zd_ledger.*", *self.grants):
+            primary.execute(f"GRANT {grant} TO ledger@'%'")
         for node in self.nodes[1:]:
             while not node.has_applied(primary.position()):
                 pass
@@ -104,7 +109,12 @@ class Ledger:
             token = next(self._numbers)
             try:
                 with connection.cursor() as cursor:
+                    if self.also:
+                        connection.begin()
+                        cursor.execute(self.also, (token,))
                     cursor.execute(f"INSERT INTO {TABLE} VALUES (%s, %s)", (token, "x" * 30))
+                    if self.also:
+                        connection.commit()
             except (pymysql.MySQLError, OSError) as error:
                 if _is_unknown(error):
                     self.unknown.add(token)

@@ -1,5 +1,7 @@
 """Two nodes compared while both work: equal ones are found equal, and no difference escapes."""
 
+import math
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -12,8 +14,9 @@ from hypothesis import strategies as st
 
 from tests.run.conftest import topology_of
 from tests.servers.replication import Replication
-from zdmigrate.run.checksum import Column, Comparer, Comparison, above, match, value_of
+from zdmigrate.run.checksum import ChunkSize, Comparer, Comparison
 from zdmigrate.run.errors import LostError
+from zdmigrate.run.row_hash import Column, above, match, value_of
 
 TYPES = (
     "CREATE TABLE shop.t (id INT NOT NULL, k VARCHAR(10) NOT NULL, i INT ZEROFILL, u BIGINT UNSIGNED, d DECIMAL(10,2), "
@@ -142,6 +145,28 @@ def test_under_writes(any_replication: Replication) -> None:
         assert found.rows >= 3000
         on_replica(pair, "DELETE FROM t WHERE id = 1000")
         assert not compare(pair).equal
+
+
+@pytest.mark.parametrize("hits", [0.0, 0.1, 1.0])
+def test_random_writes_make_chunks_small_enough_to_hold_still(hits: float) -> None:
+    """Of a million rows with so many writes in the time of a thousand: large chunks would always be read in vain."""
+    chance, table, micros = random.Random(1), 1_000_000, 2e-6
+    size, read, largest = ChunkSize(), 0, 0
+
+    def compare(rows: int) -> bool:
+        nonlocal read
+        read += 3 * rows
+        moved = chance.random() < 1 - math.exp(-hits * 3 * rows / 1000 * rows / table)
+        return bool(moved and (rows < 200 or compare(rows // 2) | compare(rows - rows // 2) | True))
+
+    done = 0
+    while done < table:
+        rows, before = min(size.rows, table - done), read
+        moved = compare(rows)
+        size.adapt(moved, (read - before) * micros)
+        done, largest = done + rows, max(largest, rows)
+    assert read < 2 * 3 * table, "less than twice what a table takes that nobody writes to"
+    assert largest > 10_000
 
 
 def test_a_replica_that_does_not_apply_is_named(any_replication: Replication, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,8 @@ from tests.run.conftest import topology_of
 from tests.servers.replication import Replication
 from zdmigrate.run.connection import Connection
 from zdmigrate.run.errors import AbortedError, NeedsPersonError, ServerError
-from zdmigrate.run.recorder import Recorder, look, settings_in
+from zdmigrate.run.record import settings_in
+from zdmigrate.run.recorder import Recorder, look
 from zdmigrate.run.steps import Timing
 from zdmigrate.run.topology import Account, Node, Topology
 

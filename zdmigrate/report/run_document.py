@@ -5,21 +5,23 @@ Fields are added freely, never renamed. docs/run-report.md says what each means.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 import msgspec
 
 from zdmigrate.run.record import (
+    AppNodeRecord,
+    EarlierStepRecord,
     LagRecord,
     NodeRecord,
     RevisionRecord,
     RunRecord,
     StatementRecord,
     StepRecord,
+    settings_in,
 )
-from zdmigrate.run.recorder import settings_in
 
 SCHEMA_VERSION = 1
 #: Read-only or not is what a switchover changes for good.
@@ -87,6 +89,8 @@ class Run(msgspec.Struct, frozen=True):
     figures: dict[str, str | int | float]
     notes: tuple[str, ...]
     todo: tuple[str, ...]
+    old_version: str = ""
+    new_version: str = ""
 
 
 class Servers(msgspec.Struct, frozen=True):
@@ -94,6 +98,26 @@ class Servers(msgspec.Struct, frozen=True):
 
     before: tuple[NodeRecord, ...]
     after: tuple[NodeRecord, ...]
+
+
+class App(msgspec.Struct, frozen=True):
+    """The nodes of the app when a release began, and when it had ended; none for other runs."""
+
+    before: tuple[AppNodeRecord, ...] = ()
+    after: tuple[AppNodeRecord, ...] = ()
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A run that a release made, with the report that it left.
+
+    Attributes:
+        phase: of the release: expand, backfill, migrate or contract; before or after, for those commands.
+        start: seconds since this run of the release began; below zero when an earlier run of it made it.
+    """
+
+    phase: str
+    start: float
+    report: Document
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -111,19 +135,24 @@ class Document(msgspec.Struct, frozen=True):
     statements: tuple[StatementRecord, ...]
     revisions: tuple[RevisionRecord, ...]
     accepted: dict[str, str]
+    app: App = App()
+    earlier: tuple[EarlierStepRecord, ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
-def document(record: RunRecord) -> Document:
-    """The document of a run."""
+def document(record: RunRecord, parts: Sequence[Part] = ()) -> Document:
+    """The document of a run, with those of the runs that were part of it."""
     run = Run(
         record.run, record.kind, record.continued, record.command, record.began.isoformat(timespec="milliseconds"),
         record.ended.isoformat(timespec="milliseconds"), record.seconds, record.outcome, record.exit_code,
         record.message, record.next, record.old, record.new, dict(record.figures), record.notes, record.todo,
+        record.old_version, record.new_version,
     )  # fmt: skip
     return Document(
         SCHEMA_VERSION, _own_version(), run, Servers(record.before, record.after), record.steps,
         tuple(_blocked(record)), record.lag, tuple(_checksums(record)), tuple(_settings(record)), record.statements,
-        record.revisions, dict(record.accepted),
+        record.revisions, dict(record.accepted), App(record.app_before, record.app_after), record.earlier,
+        tuple(parts),
     )  # fmt: skip
 
 

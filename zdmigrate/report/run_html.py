@@ -2,47 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
+from datetime import datetime
 from html import escape
 
-from zdmigrate.report.run_document import Document
+from zdmigrate.report.run_document import Document, Part
+from zdmigrate.report.run_html_pieces import STEP_OUTCOMES, badge, folded, long, section, table
+from zdmigrate.report.run_html_time import every_blocked, lag, timelines
 from zdmigrate.report.run_style import STYLE
-from zdmigrate.run.record import ChangeRecord, NodeRecord, StepRecord
+from zdmigrate.run.record import AppNodeRecord, ChangeRecord, NodeRecord
 
-#: Where a step that is at work on no one node is shown.
-_EVERYWHERE = "all"
-#: Seconds shown before and after the time in which nobody could write.
-_ROUND_BLOCKED = 1.0
 #: Characters of a figure that has a card of its own.
 _CARD = 16
 _OUTCOMES = {"done": "ok", "aborted": "warn", "needs a person": "bad", "failed": "bad"}
-_STEP_OUTCOMES = {"done": "ok", "undone": "warn", "waits": "wait", "failed": "bad", "undo-failed": "bad"}
 
 
 def render(document: Document) -> str:
     """The page."""
     run = document.run
     title = f"{run.kind} {run.id}"
-    body = "\n".join(
-        filter(
-            None,
-            (
-                _head(document),
-                _figures(document),
-                _todo(document),
-                _section("Timeline", _timelines(document)),
-                _section("How far replicas were behind", _lag(document)),
-                _section("Rows compared", _checksums(document)),
-                _section("What was carried out", _revisions(document)),
-                _section("What was accepted", _accepted(document)),
-                _section("To know", _notes(document)),
-                _section("Servers", _servers(document)),
-                _section("Settings", _settings(document)),
-                _folded("Every step", _steps(document), len(document.steps)),
-                _folded("Every statement", _statements(document), len(document.statements)),
-            ),
-        )
-    )
+    body = "\n".join(filter(None, (_head(document), *_content(document))))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -53,31 +32,55 @@ def render(document: Document) -> str:
     )
 
 
+def _content(document: Document) -> Iterator[str]:
+    """All but the head: of the page, or of a part of a release."""
+    yield _figures(document)
+    yield _todo(document)
+    yield section("Timeline", timelines(document))
+    yield section("What ran on the database", _parts(document))
+    yield section("Nodes of the app", _app(document))
+    yield section("What earlier runs of this release did", _earlier(document))
+    yield section("How far replicas were behind", lag(document))
+    yield section("Rows compared", _checksums(document))
+    yield section("What was carried out", _revisions(document))
+    yield section("What was accepted", _accepted(document))
+    yield section("To know", _notes(document))
+    yield section("Servers", _servers(document))
+    yield section("Settings", _settings(document))
+    yield folded("Every step", _steps(document), len(document.steps))
+    yield folded("Every statement", _statements(document), len(document.statements))
+
+
 # --- the top
 
 
 def _head(document: Document) -> str:
     run = document.run
-    moved = f" {escape(run.old_primary)} → {escape(run.new_primary)}" if run.new_primary else ""
+    old, new = (run.old_version or "?", run.new_version) if run.new_version else (run.old_primary, run.new_primary)
+    moved = f" {escape(old)} → {escape(new)}" if new else ""
     continued = " · went on with a run that had stopped" if run.continued else ""
     began = run.began.replace("T", " ").partition(".")[0]
-    said = f"<p class=said>{escape(run.message)}</p>" if run.message else ""
-    next_ = f"<p>Next:</p><pre class=next>{escape(run.next)}</pre>" if run.next else ""
     return (
         f"<header><p class=badge><span class={_OUTCOMES[run.outcome]}>{escape(run.outcome)}</span></p>"
         f"<h1>{escape(run.kind)}{moved}</h1>"
-        f"<p class=sub>run {escape(run.id)} · {escape(began)} · {_long(run.seconds)}{continued}</p>"
-        f"<pre>{escape(run.command)}</pre>{said}{next_}</header>"
+        f"<p class=sub>run {escape(run.id)} · {escape(began)} · {long(run.seconds)}{continued}</p>"
+        f"<pre>{escape(run.command)}</pre>{_said(document)}</header>"
     )
+
+
+def _said(document: Document) -> str:
+    run = document.run
+    said = f"<p class=said>{escape(run.message)}</p>" if run.message else ""
+    return said + (f"<p>Next:</p><pre class=next>{escape(run.next)}</pre>" if run.next else "")
 
 
 def _figures(document: Document) -> str:
     cards: list[tuple[str, str, str]] = []
-    for blocked in document.blocked:
+    for where, blocked in every_blocked(document):
         known = blocked.milliseconds is not None
-        value = _long((blocked.milliseconds or 0) / 1000) if known else "unknown"
+        value = long((blocked.milliseconds or 0) / 1000) if known else "unknown"
         note = f"until {blocked.ended}" if known else "the run did not see the end of it"
-        cards.append(("writes blocked", value, note))
+        cards.append((f"writes blocked{where}", value, note))
     compared = [item.equal for item in document.checksums]
     if compared:
         cards.append(("comparisons equal", f"{compared.count(True)} of {len(compared)}", ""))
@@ -106,8 +109,8 @@ def _shown_figures(document: Document) -> list[tuple[str, str]]:
 
 def _notes(document: Document) -> str:
     """What to know, with the figures that are too long for a card."""
-    long = [f"{name}: {shown}" for name, shown in _shown_figures(document) if len(shown) > _CARD]
-    items = "".join(f"<li>{escape(item)}</li>" for item in (*document.run.notes, *long))
+    longer = [f"{name}: {shown}" for name, shown in _shown_figures(document) if len(shown) > _CARD]
+    items = "".join(f"<li>{escape(item)}</li>" for item in (*document.run.notes, *longer))
     return f"<ul class=notes>{items}</ul>" if items else ""
 
 
@@ -118,90 +121,67 @@ def _todo(document: Document) -> str:
     return f"<section class=todo><h2>Left for you</h2><ul>{items}</ul></section>"
 
 
-# --- over time
+# --- a release
 
 
-def _timelines(document: Document) -> str:
-    if not document.steps:
-        return ""
-    whole = max(document.run.seconds, 0.001)
-    parts = [_timeline(document, 0.0, whole)]
-    for blocked in document.blocked:
-        length = (blocked.milliseconds or 0) / 1000
-        first, last = max(0.0, blocked.start - _ROUND_BLOCKED), blocked.start + length + _ROUND_BLOCKED
-        if blocked.milliseconds is not None and last - first < whole / 3:
-            parts += ["<h3>Round the time in which nobody could write</h3>", _timeline(document, first, last)]
-    return "".join(parts)
+def _parts(document: Document) -> str:
+    return "".join(_part(part) for part in document.parts)
 
 
-def _timeline(document: Document, first: float, last: float) -> str:
-    lanes = [node.name for node in document.servers.before]
-    if any(not step.node for step in document.steps):
-        lanes.append(_EVERYWHERE)
-    shade = "".join(
-        f'<i class=blocked style="{_place(item.start, item.start + item.milliseconds / 1000, first, last)}" '
-        f'title="nobody could write for {item.milliseconds:.0f} ms"></i>'
-        for item in document.blocked
-        if item.milliseconds is not None and item.start < last and item.start + item.milliseconds / 1000 > first
-    )
-    rows = []
-    for lane in lanes:
-        bars = "".join(
-            _bar(step, first, last)
-            for step in sorted(document.steps, key=lambda step: -step.seconds)  # short ones lie on top
-            if (step.node or _EVERYWHERE) == lane and step.start < last and step.start + step.seconds >= first
-        )
-        rows.append(f"<div class=lane><b>{escape(lane)}</b><div class=track>{shade}{bars}</div></div>")
-    axis = f"<div class=lane><b></b><div class=axis><span>{_long(first)}</span><span>{_long(last)}</span></div></div>"
-    return f"<div class=timeline>{''.join(rows)}{axis}</div>"
-
-
-def _bar(step: StepRecord, first: float, last: float) -> str:
-    kind = _STEP_OUTCOMES.get(step.outcome, "bad")
-    if step.detail == "replica-first":
-        kind += " group"
-    end = step.start + step.seconds
-    told = f"{step.name}: {step.outcome}, {_long(step.seconds)}" + (f"; {step.detail}" if step.detail else "")
-    wide = (min(end, last) - max(step.start, first)) / (last - first) > 0.12
-    label = f"<span>{escape(step.name)}</span>" if wide else ""
-    return f'<i class="bar {kind}" style="{_place(step.start, end, first, last)}" title="{escape(told)}">{label}</i>'
-
-
-def _place(start: float, end: float, first: float, last: float) -> str:
-    length = max(last - first, 1e-9)
-    left = max(0.0, (start - first) / length)
-    width = max(0.0, (min(end, last) - max(start, first)) / length)
-    return f"left:{left * 100:.3f}%;width:{width * 100:.3f}%"
-
-
-def _lag(document: Document) -> str:
-    names = list(dict.fromkeys(item.node for item in document.lag))
-    if not names:
-        return ""
-    whole = max(document.run.seconds, 0.001)
-    top = max([item.seconds or 0 for item in document.lag] + [1])
-    charts = []
-    for name in names:
-        points = [item for item in document.lag if item.node == name]
-        lines, gaps = [], []
-        ends = [item.at for item in points[1:]] + [whole]
-        for item, end in zip(points, ends, strict=True):
-            left, right = item.at / whole * 1000, min(1.0, end / whole) * 1000
-            if item.seconds is None:
-                gaps.append(f'<rect x="{left:.1f}" y="0" width="{max(0.0, right - left):.1f}" height="100"/>')
-            else:
-                height = 98 - item.seconds / top * 96
-                lines.append(f"M{left:.1f} {height:.1f}H{right:.1f}")
-        charts.append(
-            f"<div class=lane><b>{escape(name)}</b>"
-            '<svg viewBox="0 0 1000 100" preserveAspectRatio="none" role="img" '
-            f'aria-label="seconds that {escape(name)} was behind">'
-            f'<g class=gap>{"".join(gaps)}</g><path d="{"".join(lines)}"/></svg></div>'
-        )
+def _part(part: Part) -> str:
+    """Folded, unless it did not end well; what matters of it is told in its line."""
+    report, run = part.report, part.report.run
+    facts = [f"took {long(run.seconds)}"]
+    if part.start < 0:
+        facts.append("in an earlier run")
+    facts += [
+        f"writes blocked {long(item.milliseconds / 1000)}" for item in report.blocked if item.milliseconds is not None
+    ]
+    facts += [f"{name} {shown}" for name, shown in _shown_figures(report) if len(shown) <= _CARD]
+    facts += [item.revision for item in report.revisions]
+    opened = "" if run.outcome == "done" else " open"
     return (
-        f"<div class=lagchart>{''.join(charts)}</div><p class=note>Full height is {top} s. Shaded: it did not apply, "
-        "followed nobody, or did not answer.</p>"
+        f"<details class=part{opened}><summary>{escape(part.phase)} {badge(run.outcome, _OUTCOMES[run.outcome])} "
+        f"<small>{escape(' · '.join((f'{run.kind} {run.id}', *facts)))}</small></summary>"
+        f"<pre>{escape(run.command)}</pre>{_said(report)}{''.join(_content(report))}</details>"
     )
+
+
+def _app(document: Document) -> str:
+    after = {node.name: node for node in document.app.after}
+    rows = [
+        (f"<b>{escape(node.name)}</b><br>{escape(node.address)}", _app_state(node),
+         _app_state(after.get(node.name, node)))
+        for node in document.app.before
+    ]  # fmt: skip
+    return table(("node", "at the beginning", "at the end"), rows)
+
+
+def _app_state(node: AppNodeRecord) -> str:
+    if node.problem:
+        return f"nobody could say: {escape(node.problem)}"
+    good = node.state == "ready" and node.rotation == "in rotation"
+    idle = node.state == "down" and node.rotation == "out"
+    runs = f"version {', '.join(node.versions)}" if node.versions else "runs nothing"
+    state = badge(f"{node.state}, {node.rotation}", "ok" if good else "wait" if idle else "bad")
+    return f"{escape(runs)}<br>{state}"
+
+
+def _earlier(document: Document) -> str:
+    rows = [
+        (escape(_moment(item.at)), escape(item.name), escape(item.node),
+         badge(item.outcome, STEP_OUTCOMES.get(item.outcome, "bad")),
+         "" if item.outcome == "cut off" else long(item.seconds), escape(item.detail))
+        for item in document.earlier
+    ]  # fmt: skip
+    return table(("when", "step", "node", "", "took", ""), rows)
+
+
+def _moment(at: str) -> str:
+    try:
+        return f"{datetime.fromisoformat(at):%Y-%m-%d %H:%M:%S}"
+    except ValueError:
+        return at
 
 
 # --- tables
@@ -209,9 +189,9 @@ def _lag(document: Document) -> str:
 
 def _checksums(document: Document) -> str:
     words = {True: ("equal", "ok"), False: ("different", "bad"), None: ("not finished", "warn")}
-    return _table(
+    return table(
         ("node", "", "what"),
-        [(escape(item.node), _badge(*words[item.equal]), escape(item.text)) for item in document.checksums],
+        [(escape(item.node), badge(*words[item.equal]), escape(item.text)) for item in document.checksums],
     )
 
 
@@ -222,7 +202,7 @@ def _revisions(document: Document) -> str:
             rows.append((escape(change.id), escape(revision.phase), escape(change.way), _verdict(change), _sql(change)))
         if not revision.changes:
             rows.append((escape(revision.revision), escape(revision.phase), "", "", "<i>sends nothing</i>"))
-    return _table(("change", "phase", "way", "verdict", "statement"), rows)
+    return table(("change", "phase", "way", "verdict", "statement"), rows)
 
 
 def _verdict(change: ChangeRecord) -> str:
@@ -237,7 +217,7 @@ def _sql(change: ChangeRecord) -> str:
 
 
 def _accepted(document: Document) -> str:
-    return _table(("what", "why"), [(escape(key), escape(text)) for key, text in document.accepted.items()])
+    return table(("what", "why"), [(escape(key), escape(text)) for key, text in document.accepted.items()])
 
 
 def _servers(document: Document) -> str:
@@ -249,14 +229,14 @@ def _servers(document: Document) -> str:
             (f"<b>{escape(node.name)}</b><br>{escape(node.address)}", escape(node.server or now.server), _role(node),
              _role(now))
         )  # fmt: skip
-    return _table(("node", "server", "at the beginning", "at the end"), rows)
+    return table(("node", "server", "at the beginning", "at the end"), rows)
 
 
 def _role(node: NodeRecord) -> str:
     if not node.server:
         return escape(f"did not answer: {node.problem}")
-    lag = "" if node.lag is None else f", {node.lag} s behind"
-    follows = f"follows {node.follows}{', held' if node.held else lag}" if node.follows else "follows nobody"
+    behind = "" if node.lag is None else f", {node.lag} s behind"
+    follows = f"follows {node.follows}{', held' if node.held else behind}" if node.follows else "follows nobody"
     problem = f"; {node.problem}" if node.problem else ""
     return escape(f"{node.writable}, {follows}{problem}")
 
@@ -265,19 +245,19 @@ def _settings(document: Document) -> str:
     words = {True: ("restored", "ok"), False: ("changed", "bad"), None: ("by its role", "wait")}
     rows = [
         (escape(item.node), f"<code>{escape(item.name)}</code>", escape(item.before),
-         escape(" → ".join(item.set_to) or "not by this run"), escape(item.after), _badge(*words[item.restored]))
+         escape(" → ".join(item.set_to) or "not by this run"), escape(item.after), badge(*words[item.restored]))
         for item in document.settings
     ]  # fmt: skip
-    return _table(("node", "variable", "before", "set to", "after", ""), rows)
+    return table(("node", "variable", "before", "set to", "after", ""), rows)
 
 
 def _steps(document: Document) -> str:
     rows = [
-        (escape(item.name), escape(item.node), _badge(item.outcome, _STEP_OUTCOMES.get(item.outcome, "bad")),
-         _long(item.start), _long(item.seconds), escape(item.detail))
+        (escape(item.name), escape(item.node), badge(item.outcome, STEP_OUTCOMES.get(item.outcome, "bad")),
+         long(item.start), long(item.seconds), escape(item.detail))
         for item in document.steps
     ]  # fmt: skip
-    return _table(("step", "node", "", "began after", "took", ""), rows)
+    return table(("step", "node", "", "began after", "took", ""), rows)
 
 
 def _statements(document: Document) -> str:
@@ -287,42 +267,7 @@ def _statements(document: Document) -> str:
         times = f"<br><small>{item.times:,} times in a row</small>" if item.times > 1 else ""
         error = f"<br><small class=error>{escape(item.error)}</small>" if item.error else ""
         rows.append(
-            (escape(item.node), _long(item.start), _long(item.seconds),
+            (escape(item.node), long(item.start), long(item.seconds),
              f"<code>{escape(item.sql)}</code>{values}{times}{error}<br><small>sha256 {escape(item.sha256)}</small>")
         )  # fmt: skip
-    return _table(("node", "after", "took", "statement"), rows)
-
-
-# --- pieces
-
-
-def _section(title: str, content: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{content}</section>" if content else ""
-
-
-def _folded(title: str, content: str, count: int) -> str:
-    return f"<details><summary>{escape(title)} ({count:,})</summary>{content}</details>" if content else ""
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Cells are HTML already."""
-    lines = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    if not lines:
-        return ""
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
-    return f"<div class=scroll><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
-
-
-def _badge(text: str, kind: str) -> str:
-    return f'<span class="{kind}">{escape(text)}</span>'
-
-
-def _long(seconds: float) -> str:
-    """A length of time for people."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+    return table(("node", "after", "took", "statement"), rows)

@@ -56,9 +56,13 @@ th { text-align: left; color: var(--soft); font-weight: 600; }
 th, td { padding: .35rem .7rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td small { color: var(--soft); overflow-wrap: anywhere; } td small.error { color: var(--bad); }
 details { margin: 1.5rem 0; } summary { cursor: pointer; font-weight: 600; font-size: 1.05rem; margin-bottom: .5rem; }
+details.part { border: 1px solid var(--line); border-radius: 8px; padding: .5rem .9rem; margin: .6rem 0; }
+details.part > summary { margin-bottom: 0; } details.part[open] > summary { margin-bottom: .8rem; }
+.part summary small { color: var(--soft); font-weight: 400; overflow-wrap: anywhere; }
+.part h2 { font-size: 1rem; margin-top: 1.4rem; }
 @media (max-width: 40rem) {
   main { padding: .7rem; } h1 { font-size: 1.3rem; } .card b { font-size: 1.15rem; }
-  .lane { grid-template-columns: 2.5rem 1fr; gap: .3rem; } td code { min-width: 14rem; display: inline-block; }
+  .lane { grid-template-columns: 3.4rem 1fr; gap: .3rem; } td code { min-width: 14rem; display: inline-block; }
 }
 @media print { details > * { display: block; } .track, .card, pre, svg { print-color-adjust: exact; } }
 """

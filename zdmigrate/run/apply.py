@@ -42,7 +42,8 @@ def apply(
         confirm: shown what would run; False ends it before anything changed.
         at: told of every point between two writes (`begun:ID`, `sent:ID`, `done:ID`, `version:REV`), for tests; in a
             replica-first group of every step (`step:NAME`) before it begins.
-        began: told of the run's id, and whether it goes on with a run that stopped, before anything is written.
+        began: told of the run's id, and whether it goes on with a run that stopped, before anything is written; once
+            more after a group in which it had stopped was brought to its end.
         progress: told in words what goes on, about twice a second, where that takes long.
         finish: asked whether a replica-first group in which an `apply` stopped is to be brought to its end first.
 
@@ -53,7 +54,7 @@ def apply(
         NeedsPersonError: it stopped inside a revision; says how to go on.
     """
     with _locked(order) as (lock, servers):
-        if not _finish_group(order, lock, servers, listener, finish):
+        if not _finish_group(order, lock, servers, listener, finish, began):
             return None
         node, database = serving_primary(order, servers)
         connection, _ = servers.at(node)
@@ -101,7 +102,12 @@ def _named(order: Order, error: RefusedError) -> RefusedError:
 
 
 def _finish_group(
-    order: Order, lock: RunLock, servers: Servers, listener: Listener, finish: Callable[[Entry], bool]
+    order: Order,
+    lock: RunLock,
+    servers: Servers,
+    listener: Listener,
+    finish: Callable[[Entry], bool],
+    began: Callable[[str, bool], None],
 ) -> bool:
     """Bring a replica-first group to its end in which an `apply` stopped; False when a person does not want to.
 
@@ -120,5 +126,6 @@ def _finish_group(
         return True
     if not finish(left):
         return False
+    began(left.intent["parent"], True)
     replica_first.resume_left(runs.Left(order.topology, servers, lock, left, order.policy, listener))
     return True

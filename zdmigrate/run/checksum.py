@@ -3,13 +3,12 @@
 Nothing is frozen and no applier is stopped. A chunk is read on the source, then on the replica once that has applied
 whatever the source had logged by then, then on the source again. When both readings of the source agree, the chunk
 did not change on the source in between, so the replica, whose position lies between the two, must agree as well:
-if it does, the chunk is proved equal; if it still does not after several rounds, it differs. A chunk that never holds
-still is read under shared row locks on the source, which writers of these few rows wait for, bounded to a second.
+if it does, the chunk is proved equal; if it still does not after several rounds, it differs. A chunk that does not hold
+still is halved at once, and the next ones begin smaller: a large one under random writes would never hold still, and
+every reading of it is lost. A small one that never does is read under shared row locks on the source, which writers of
+these few rows wait for, bounded to a second.
 
-Values are compared as what they mean, not as they are stored: integers as numbers, text as utf8mb4, FLOAT as DOUBLE,
-DECIMAL with the longer scale. A row's hash is a quarter of a SHA-256 (MySQL 9.7 has no MD5 of its own any more); rows
-are combined by XOR and counted. CRC32, which other tools use, is linear: the same damage done to two rows of one length
-cancels out under XOR.
+What a row comes to is in `row_hash`.
 """
 
 from __future__ import annotations
@@ -23,12 +22,15 @@ from typing import Any
 from zdmigrate.run.connection import Connection, quoted
 from zdmigrate.run.errors import LostError, ServerError
 from zdmigrate.run.flavours import Dialect, dialect_of
+from zdmigrate.run.row_hash import Column, TablePair, above, hash_of, match
 from zdmigrate.run.topology import Node
 
 #: What one reading of a chunk should take, in seconds, and the rows it begins with and may grow to.
 CHUNK_SECONDS = 0.25
 FIRST_ROWS = 1000
 MOST_ROWS = 200_000
+#: By how much chunks grow while none has moved, and once one has.
+FIRST_GROWTH, LATER_GROWTH = 2.0, 1.2
 #: Rows of a chunk that is read under locks.
 LOCKED_ROWS = 200
 #: Rounds in which a chunk may differ before it counts as different.
@@ -39,45 +41,6 @@ CATCH_UP_SECONDS = 60.0
 LONGEST_ROW = 1024 * 1024
 #: Running statements on the source from which on we wait between chunks.
 BUSY_THREADS = 32
-
-_INTEGERS = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint", "year", "bit"})
-_TEXTS = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set", "json"})
-_SHAPES = frozenset(
-    {"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon", "geomcollection",
-     "geometrycollection"}
-)  # fmt: skip
-#: Types whose order is the same for every way of writing a value, so that a key of them can be cut into ranges.
-_ORDERED = frozenset(
-    {"tinyint", "smallint", "mediumint", "int", "bigint", "year", "char", "varchar", "binary", "varbinary",
-     "decimal", "date", "datetime", "timestamp", "uuid"}
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column as information_schema has it; `generated` when its value is computed."""
-
-    name: str
-    type: str
-    full_type: str
-    collation: str
-    scale: int
-    generated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class TablePair:
-    """The columns of one table on both nodes, by position where only the name differs.
-
-    Attributes:
-        source, replica: matching columns, those that both have.
-        key: the source's primary key, as far as ranges of it mean the same on both nodes; empty: one chunk.
-    """
-
-    source: tuple[Column, ...]
-    replica: tuple[Column, ...]
-    key: tuple[str, ...]
-    replica_key: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -108,79 +71,22 @@ class Comparison:
         return f"equal: {what}" if self.equal else f"{self.table} differs where {'; '.join(self.different[:5])}"
 
 
-def match(source: Sequence[Column], replica: Sequence[Column], key: Sequence[str]) -> TablePair:
-    """Pair the columns of both nodes: by name, else by the same place (renamed). Pure.
+@dataclass(slots=True)
+class ChunkSize:
+    """How many rows a chunk has: as the time of a reading allows, and so few that writes seldom hit one. Pure.
 
-    A generated column is compared only where both nodes compute it, or neither does.
+    It doubles until one moved; from then on it grows by a fifth, and halves after each that moved.
     """
-    by_name = {column.name.lower(): column for column in replica}
-    taken = {column.name.lower() for column in source}
-    pairs = []
-    for place, column in enumerate(source):
-        other = by_name.get(column.name.lower())
-        if other is None and place < len(replica) and replica[place].name.lower() not in taken:
-            other = replica[place]
-        if other is not None and other.generated == column.generated:
-            pairs.append((column, other))
-    own = {one.name.lower(): (one, other) for one, other in pairs}
-    usable: list[tuple[Column, Column]] = []
-    for name in key:
-        pair = own.get(name.lower())
-        if pair is None or {pair[0].type, pair[1].type} - _ORDERED or pair[0].collation != pair[1].collation:
-            break
-        usable.append(pair)
-    return TablePair(
-        tuple(one for one, _ in pairs),
-        tuple(other for _, other in pairs),
-        tuple(one.name for one, _ in usable),
-        tuple(other.name for _, other in usable),
-    )
 
+    rows: int = FIRST_ROWS
+    growth: float = FIRST_GROWTH
 
-def value_of(column: Column, other: Column) -> str:
-    """The SQL text for what a column's value means, the same for either type of the pair. Pure.
-
-    Texts are quoted, so that no two rows are put together to the same line; NULL is told from every value.
-    """
-    name = quoted(column.name)
-    types = (column.type, other.type)
-    if column.type in _INTEGERS:
-        return f"COALESCE({name} + 0, 'n')"
-    if column.type in ("float", "double"):
-        return f"COALESCE({name} + 0e0, 'n')"
-    if column.type == "decimal":
-        return f"COALESCE(CAST({name} AS DECIMAL(65,{max(column.scale, other.scale)})), 'n')"
-    if column.type in _SHAPES:
-        return f"COALESCE(SHA2(ST_AsWKB({name}), 256), 'n')"
-    if column.type in _TEXTS:
-        text = f"CONVERT({name} USING utf8mb4)"
-        return f"COALESCE(SHA2({text}, 256), 'n')" if any(map(_large, types)) else f"QUOTE({text})"
-    if "binary" in types and column.full_type != other.full_type:
-        return f"COALESCE(SHA2(TRIM(TRAILING 0x00 FROM {name}), 256), 'n')"  # BINARY is padded to its length
-    if column.type.endswith(("blob", "binary")) or column.type == "vector":
-        return f"COALESCE(SHA2({name}, 256), 'n')"
-    return f"QUOTE(CAST({name} AS CHAR))"
-
-
-def _large(kind: str) -> bool:
-    """Values may be too long to be put together into one line."""
-    return kind.endswith("text") or kind == "json"
-
-
-def hash_of(columns: Sequence[Column], others: Sequence[Column]) -> str:
-    """The SQL expression for one row's hash. Pure."""
-    parts = ", ".join(value_of(column, other) for column, other in zip(columns, others, strict=True))
-    return f"CAST(CONV(LEFT(SHA2(CONCAT_WS(',', {parts}), 256), 16), 16, 10) AS UNSIGNED)"
-
-
-def above(key: Sequence[str], values: Sequence[Any]) -> tuple[str, list[Any]]:
-    """The condition for rows whose key is greater than `values`, with its arguments. Pure."""
-    clauses, args = [], []
-    for place in range(len(key)):
-        equal = "".join(f"{quoted(name)} = %s AND " for name in key[:place])
-        clauses.append(f"({equal}{quoted(key[place])} > %s)")
-        args += [*values[:place], values[place]]
-    return f"({quoted(key[0])} >= %s AND ({' OR '.join(clauses)}))", [values[0], *args]
+    def adapt(self, moved: bool, seconds: float) -> None:
+        """After a chunk that took so long, and moved or did not."""
+        if moved:
+            self.growth = LATER_GROWTH
+        factor = 0.5 if moved else min(self.growth, 3 * CHUNK_SECONDS / max(seconds, 0.001))
+        self.rows = int(min(MOST_ROWS, max(FIRST_ROWS, self.rows * factor)))
 
 
 @dataclass(slots=True)
@@ -278,24 +184,24 @@ class _Table:
         self._result = Comparison(table, columns=len(pair.source))
         self._on_source = self._select(pair.source, pair.replica)
         self._on_replica = self._select(pair.replica, pair.source)
+        self._size = ChunkSize()
 
     def _select(self, own: Sequence[Column], other: Sequence[Column]) -> str:
         return f"SELECT COUNT(*) AS n, BIT_XOR({hash_of(own, other)}) AS h FROM {self._name}"
 
     def compare(self) -> Comparison:
-        rows, low = FIRST_ROWS, None
+        low = None
         while True:
             self._owner.check()
             self._wait_while_busy()
-            high = self._boundary(low, rows)
+            high = self._boundary(low, self._size.rows)
             began = self._owner.clock()
-            self._chunk(low, high)
-            took = self._owner.clock() - began
+            moved = self._chunk(low, high)
+            self._size.adapt(moved, self._owner.clock() - began)
             self._owner.progress(f"comparing {self._result.table}: {self._result.rows} rows")
             if high is None:
                 return self._result
             low = high
-            rows = int(min(MOST_ROWS, max(FIRST_ROWS, rows * min(2.0, 3 * CHUNK_SECONDS / max(took, 0.001)))))
 
     def _boundary(self, low: Bound, rows: int) -> Bound:
         """The key of the last row of the chunk that begins after `low`; None for the rest of the table."""
@@ -309,25 +215,33 @@ class _Table:
         )
         return None if not found else [found[0][name] for name in key]
 
-    def _chunk(self, low: Bound, high: Bound) -> None:
-        """One chunk; one that will not hold still is halved, and settled under locks when it is small."""
+    def _chunk(self, low: Bound, high: Bound) -> bool:
+        """One chunk; one that will not hold still is halved, and settled under locks when it is small.
+
+        Returns whether it moved.
+        """
         outcome, rows = self._settle(low, high)
-        if outcome == "moving" and rows > LOCKED_ROWS and self._pair.key:
+        moved = outcome == "moving"
+        if moved and rows > LOCKED_ROWS and self._pair.key:
             middle = self._boundary(low, rows // 2)
             if middle is not None and middle != high:
                 self._chunk(low, middle)
                 self._chunk(middle, high)
-                return
+                return True
         self._result.chunks += 1
-        if outcome == "moving":
+        if moved:
             self._result.locked += 1
             outcome, rows = self._under_locks(low, high)
         self._result.rows += rows
         if outcome != "equal":
             self._result.different.append(f"{self._range(low, high)} ({outcome})")
+        return moved
 
     def _settle(self, low: Bound, high: Bound) -> tuple[str, int]:
-        """Read source, replica, source, until both readings of the source agree and the replica is like them."""
+        """Read source, replica, source, until both readings of the source agree and the replica is like them.
+
+        A chunk of many rows gets one such round if it moves: its halves are likelier to hold still.
+        """
         before = self._read(self._source, self._on_source, self._pair.key, low, high)
         differed = 0
         for _ in range(ROUNDS):
@@ -336,6 +250,8 @@ class _Table:
             after = self._read(self._source, self._on_source, self._pair.key, low, high)
             if before == after == there:
                 return "equal", there[0]
+            if before != after and after[0] > FIRST_ROWS and self._pair.key:
+                return "moving", after[0]
             differed += before == after
             before = after
         return ("different" if differed == ROUNDS else "moving"), before[0]

@@ -14,10 +14,12 @@ import secrets
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from zdmigrate.run.connection import Connection
 from zdmigrate.run.errors import ServerError
+
+if TYPE_CHECKING:  # whoever only wants `owner` is spared a database driver
+    from zdmigrate.run.connection import Connection
 
 State = Literal["running", "done", "aborted"]
 #: What was asked of a run from outside: wait between statements, stop there, stop now.

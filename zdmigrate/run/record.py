@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from zdmigrate.run.errors import AbortedError, NeedsPersonError
+
 Outcome = Literal["done", "aborted", "needs a person", "failed"]
+#: Names the folder for reports, where `--report` does not: a release tells its commands, to find theirs.
+REPORT_VARIABLE = "ZDMIGRATE_REPORT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,43 @@ class RevisionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class AppNodeRecord:
+    """A node of the app at one moment of a release.
+
+    Attributes:
+        address: URL of the node itself, past the balancer.
+        versions: of its live processes.
+        state: ready, not ready, lost (it vanished without goodbye) or down; "" when nobody could say.
+        rotation: in rotation, partly in rotation or out; "" when nobody could say.
+        problem: why nobody could.
+    """
+
+    name: str
+    address: str
+    versions: tuple[str, ...] = ()
+    state: str = ""
+    rotation: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierStepRecord:
+    """A step that an earlier run of the same release took.
+
+    Attributes:
+        at: when it ended, or began if it was cut off; UTC, ISO 8601.
+        outcome: done, failed, undone, or cut off: that run did not see its end.
+    """
+
+    at: str
+    name: str
+    node: str
+    outcome: str
+    seconds: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """A run.
 
@@ -126,6 +168,9 @@ class RunRecord:
         figures: what is special to this kind of run, by name.
         variables: by node and name, values at the beginning and at the end: of those that differ or were set.
         accepted: what a person accepted, with the reason where one was given.
+        old_version, new_version: of the app: which a release replaces, and by which. Empty for other runs.
+        app_before, app_after: the nodes of the app that a release changes.
+        earlier: steps of the runs that a release went on with.
     """
 
     run: str
@@ -152,3 +197,36 @@ class RunRecord:
     accepted: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     todo: tuple[str, ...] = ()
+    old_version: str = ""
+    new_version: str = ""
+    app_before: tuple[AppNodeRecord, ...] = ()
+    app_after: tuple[AppNodeRecord, ...] = ()
+    earlier: tuple[EarlierStepRecord, ...] = ()
+
+
+def ending_of(error: BaseException | None) -> tuple[Outcome, str, str]:
+    """How a run ended: its outcome, what it said, and the command that goes on."""
+    match error:
+        case None:
+            return "done", "", ""
+        case NeedsPersonError():
+            return "needs a person", error.problem, error.command
+        case AbortedError():
+            return "aborted", str(error), ""
+        case KeyboardInterrupt():
+            return "failed", "interrupted", ""
+    return "failed", str(error) or type(error).__name__, ""
+
+
+def settings_in(sql: str) -> list[tuple[str, str]]:
+    """The global variables that a statement sets, with the values as it has them."""
+    if not re.match(r"\s*SET\s+(GLOBAL|PERSIST|PERSIST_ONLY)\b", sql, re.IGNORECASE):
+        return []
+    return [
+        (name.lower(), value.strip())
+        for name, value in re.findall(
+            r"(?:GLOBAL|PERSIST_ONLY|PERSIST)\s+`?(\w+)`?\s*=\s*(.+?)(?=,\s*(?:GLOBAL|PERSIST)|$)",
+            sql,
+            re.IGNORECASE | re.DOTALL,
+        )
+    ]

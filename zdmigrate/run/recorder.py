@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING
 
 from zdmigrate.errors import ZdmigrateError
 from zdmigrate.run.connection import Connection, Sent, witnessed
-from zdmigrate.run.errors import AbortedError, NeedsPersonError
 from zdmigrate.run.flavours import Dialect, dialect_of
 from zdmigrate.run.kept import digest
 from zdmigrate.run.record import (
     ChangeRecord,
     LagRecord,
     NodeRecord,
-    Outcome,
     RevisionRecord,
     RunRecord,
     StatementRecord,
     StepRecord,
+    ending_of,
+    settings_in,
 )
 from zdmigrate.run.state import Writable
 from zdmigrate.run.steps import Timing
@@ -61,8 +61,11 @@ class Recorder:
 
     Attributes:
         new: the node that is to become primary; found out from the steps where it is not given.
+        reports: of runs that were part of this one: there are none.
         figures, revisions, accepted, notes, todo, exit_code: as in `RunRecord`; whoever runs fills them in.
     """
+
+    reports = None
 
     def __init__(self, kind: str, topology: Topology, command: str, *, new: str = "") -> None:
         self.kind = kind
@@ -89,7 +92,9 @@ class Recorder:
         self._lag = _LagWatch(topology)
 
     def begin(self, run: str, *, continued: bool = False, kind: str = "") -> None:
-        """The run begins; what came before is not part of it."""
+        """The run begins; what came before is not part of it. Told twice of one run, it began at the first time."""
+        if self.began is not None:
+            return
         self.run, self.continued, self.kind = run, continued, kind or self.kind
         if continued:  # nodes may be away, and writes may be blocked: whoever ends that must not wait for us
             self._looking = threading.Thread(target=self._look_before, name="zdmigrate look", daemon=True)
@@ -171,20 +176,6 @@ class Recorder:
                 if pair[0] != pair[1] or (node.name, name) in touched:
                     found.setdefault(node.name, {})[name] = pair
         return found
-
-
-def settings_in(sql: str) -> list[tuple[str, str]]:
-    """The global variables that a statement sets, with the values as it has them."""
-    if not re.match(r"\s*SET\s+(GLOBAL|PERSIST|PERSIST_ONLY)\b", sql, re.IGNORECASE):
-        return []
-    return [
-        (name.lower(), value.strip())
-        for name, value in re.findall(
-            r"(?:GLOBAL|PERSIST_ONLY|PERSIST)\s+`?(\w+)`?\s*=\s*(.+?)(?=,\s*(?:GLOBAL|PERSIST)|$)",
-            sql,
-            re.IGNORECASE | re.DOTALL,
-        )
-    ]
 
 
 def look(node: Node) -> NodeRecord:
@@ -279,20 +270,6 @@ class _LagWatch:
     def _close(self, node: Node) -> None:
         if node.name in self._open:
             self._open.pop(node.name)[0].close()
-
-
-def ending_of(error: BaseException | None) -> tuple[Outcome, str, str]:
-    """How a run ended: its outcome, what it said, and the command that goes on."""
-    match error:
-        case None:
-            return "done", "", ""
-        case NeedsPersonError():
-            return "needs a person", error.problem, error.command
-        case AbortedError():
-            return "aborted", str(error), ""
-        case KeyboardInterrupt():
-            return "failed", "interrupted", ""
-    return "failed", str(error) or type(error).__name__, ""
 
 
 def _candidate(steps: Sequence[StepRecord]) -> str:

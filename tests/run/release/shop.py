@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.servers import ports
+from zdmigrate.report import run_json
+from zdmigrate.report.run_document import Document
 from zdsession.clock import now_ms
 from zdsession.fleet import Registry
 from zdsession.fleet.model import State
@@ -24,7 +26,7 @@ DEADLINE = 120.0
 CHECKOUT = Path(__file__).parents[3]
 #: The page that one version has and the other has not.
 APP = """
-import os, time
+import os, secrets, time
 from pathlib import Path
 from zdsession import SessionManager, SessionMiddleware
 from zdsession.fleet import FleetMember, FleetMiddleware
@@ -40,7 +42,11 @@ def pages(environ, start_response):
     else:
         session = environ["zdsession"]
         session["n"] = session.get("n", 0) + 1
-        time.sleep(0.02)
+        if orders is None:
+            time.sleep(0.02)
+        else:
+            with orders.retrying() as attempt:
+                attempt(place_order)
         body, status = b"%d" % session["n"], "200 OK"
     start_response(status, [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]
@@ -48,9 +54,21 @@ def pages(environ, start_response):
 written = Path(f"manifest-{VERSION}.json")
 about = {}
 if written.exists():
-    about = {"manifest": Manifest.read(written), "database": os.environ["DATABASE_URL"]}
+    about = {"manifest": Manifest.read(written), "database": os.environ.get("DATABASE_URL")}
 sessions = SessionManager(open_store(os.environ["STORE"], budget=20.0), insecure_http=True)
+orders = None
+if "DATABASES" in os.environ:  # a primary and its replicas: each page is an order
+    from zdmigrate.engine import follow_primary
+
+    orders = follow_primary(os.environ["DATABASES"].split(), budget=30.0, connect_args={"ssl_disabled": True})
+    about["database"] = orders
+
+def place_order(connection):
+    connection.exec_driver_sql("INSERT INTO orders VALUES (%s, 'page')", (secrets.randbits(62),))
+
 fleet = FleetMember(sessions, version=VERSION, heartbeat=0.2, patience=30.0, **about)
+if orders is not None:
+    orders.join_fleet(fleet)
 app = FleetMiddleware(SessionMiddleware(pages, sessions), fleet)
 """
 #: Nodes outlive the tool that started them, but not the test.
@@ -210,6 +228,13 @@ class Shop:
         """What events.jsonl has."""
         path = self.folder / ".zdrelease" / "events.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def reports(self) -> list[Document]:
+        """What releases reported, in the order they began; each has its page."""
+        folder = Path(self.environment["XDG_STATE_HOME"]) / "zdmigrate" / "reports"
+        found = sorted(folder.glob("*.json"))
+        assert all(path.with_suffix(".html").exists() for path in found)
+        return sorted((run_json.read(path.read_bytes()) for path in found), key=lambda item: item.run.began)
 
     def pid(self, name: str) -> int:
         """Of the node the tool started last."""

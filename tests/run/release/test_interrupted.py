@@ -63,6 +63,13 @@ def test_killed_it_goes_on(shop: Shop, proxy: HAProxy, step: str, node: str) -> 
     assert shop.versions() == {name: {"2"} for name in shop.names}
     assert up(proxy) == set(shop.names)
     assert shop.journal()["state"] == "done"
+    (report,) = shop.reports()
+    assert (report.run.outcome, report.run.continued) == ("done", True)
+    assert report.earlier
+    taken = {(item.name, item.node) for item in report.earlier} | {(item.name, item.node) for item in report.steps}
+    assert taken == {(name, item) for name in ("drain", "stop", "start", "smoke", "admit") for item in shop.names}, (
+        "what was not done before the kill was done after it"
+    )
 
 
 def test_a_failed_smoke_test_pauses_and_undo_brings_the_old_version_back(shop: Shop, proxy: HAProxy) -> None:
@@ -89,6 +96,16 @@ def test_a_failed_smoke_test_pauses_and_undo_brings_the_old_version_back(shop: S
     assert shop.versions() == {name: {"1"} for name in shop.names}
     assert up(proxy) == set(shop.names)
     assert shop.journal()["state"] == "undone"
+    failed, _, back = shop.reports()
+    assert (failed.run.outcome, failed.run.exit_code) == ("needs a person", 5)
+    assert failed.run.next.startswith("zdmigrate release release.toml --yes --undo")
+    assert [(step.name, step.node, step.outcome) for step in failed.steps[-1:]] == [("smoke", "web2", "failed")]
+    assert [(node.versions, node.rotation) for node in failed.app.after] == [
+        (("2",), "in rotation"),
+        (("2",), "out"),
+    ]
+    assert (back.run.kind, back.run.outcome) == ("undo", "done")
+    assert ("smoke", "web2", "failed") in [(step.name, step.node, step.outcome) for step in back.earlier]
     refused = shop.run("--undo", "--yes")
     assert (refused.returncode, "there is no release of 2 to take back" in refused.stderr) == (6, True)
 
@@ -123,6 +140,9 @@ def test_one_at_a_time_and_ctrl_c_ends_tidily(shop: Shop, proxy: HAProxy, tmp_pa
         "zdmigrate: stopped between two steps, as asked\n  next: zdmigrate release release.toml --yes\n"
     )
     assert up(proxy) == set(shop.names), "nothing had begun but the hook"
+    (report,) = shop.reports()
+    assert (report.run.outcome, report.run.message) == ("needs a person", "stopped between two steps, as asked")
+    assert [(step.name, step.node, step.outcome) for step in report.steps] == [("before_node", "web1", "done")]
     assert shop.run("--forget").returncode == 0
     assert shop.journal()["state"] == "forgotten"
     assert shop.run("--forget").returncode == 6
@@ -208,3 +228,5 @@ def test_a_drain_that_does_not_end_leaves_the_node_in_rotation(shop: Shop, proxy
     assert "web1 has not drained within 3 s: web1: process" in done.stderr
     until(lambda: up(proxy) == set(shop.names), "both nodes in rotation")
     assert shop.versions() == {name: {"1"} for name in shop.names}
+    (report,) = shop.reports()
+    assert [(step.name, step.outcome) for step in report.steps] == [("put-back", "undone"), ("drain", "failed")]

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from tests.run.applying import execute
 from tests.run.release.balancing import haproxy_in_front_of
@@ -18,10 +19,15 @@ from tests.run.release.database import COLUMNS, columns, deploy_first, write_his
 from tests.run.release.shop import Shop, open_shop, until
 from tests.servers.haproxy import HAProxy
 from tests.visitors import Visitors
+from zdmigrate.report import run_json
 
 #: The fleet of a test is younger than two minutes.
 YOUNG = ["--least-age", "0"]
 ACCEPTED = ["--accept", "r3", "--because", "version 2 takes a missing first name for unknown"]
+BACKFILL = (
+    f"{sys.executable} -m zdmigrate backfill --url '${{DATABASE_URL}}' "
+    "\"UPDATE customer SET first_name = 'Ada' WHERE first_name IS NULL AND id = 1\""
+)
 
 
 @pytest.fixture(params=["mysql", pytest.param("mariadb", marks=pytest.mark.soak)])
@@ -52,14 +58,11 @@ def proxy(shop: Shop) -> Iterator[HAProxy]:
         yield proxy
 
 
+@pytest.mark.soak  # by default the next test goes the same way, and test_topology without a stop but a kill
 def test_a_whole_release(shop: Shop, proxy: HAProxy, database_url: str) -> None:
+    shop.write(phases={"backfill": [BACKFILL]})
     shop.start("1")
     until(lambda: set(proxy.states().values()) == {"UP"}, "nodes that are up")
-    rehearsed = shop.run("--dry-run")
-    assert rehearsed.returncode == 0, rehearsed.stderr
-    assert "ALTER TABLE customer ADD COLUMN first_name" in rehearsed.stdout
-    assert columns(database_url) == COLUMNS["r1"]
-    assert not (shop.folder / ".zdrelease" / "journal.json").exists()
     with Visitors(proxy.port) as visitors:
         until(lambda: min(visitors.pages) > 5, "pages")
         done = shop.run("--yes")
@@ -68,35 +71,85 @@ def test_a_whole_release(shop: Shop, proxy: HAProxy, database_url: str) -> None:
     assert shop.versions() == {name: {"2"} for name in shop.names}
     assert columns(database_url) == COLUMNS["r4"]
     assert execute(database_url, "SELECT first_name FROM customer ORDER BY id") == [("Ada",), ("Grace",)]
-    back = shop.run("--undo", "--yes")
-    assert back.returncode == 6
-    assert "1 could not run with the database as it is now (see above)" in back.stderr
-    again = shop.run("--yes")
-    assert again.returncode == 0, again.stderr
-    assert "every node is as it should be" in again.stdout
-    assert shop.versions() == {name: {"2"} for name in shop.names}
+    assert_reported(shop, database_url)
+
+
+def assert_reported(shop: Shop, database_url: str) -> None:
+    """Every step of every node, with the three runs and the backfill on the database."""
+    (report,) = shop.reports()
+    assert (report.run.kind, report.run.outcome, report.run.continued) == ("release", "done", False)
+    assert (report.run.old_version, report.run.new_version) == ("1", "2")
+    nodes = [(step, node) for node in shop.names for step in ("drain", "stop", "start", "smoke", "admit")]
+    assert [(step.name, step.node) for step in report.steps] == [
+        ("expand", ""), *nodes, ("backfill", ""), ("migrate", ""), ("contract", ""),
+    ]  # fmt: skip
+    assert [(part.phase, part.report.run.outcome) for part in report.parts] == [
+        ("expand", "done"), ("backfill", "done"), ("migrate", "done"), ("contract", "done"),
+    ]  # fmt: skip
+    assert all(0 <= part.start <= report.run.seconds for part in report.parts)
+    assert report.parts[1].report.run.figures["rows changed"] == 1
+    assert [revision.revision for revision in report.parts[2].report.revisions] == ["r3"]
+    assert "allowed by fleet" in report.parts[3].report.run.notes[0]
+    assert [(node.versions, node.rotation) for node in report.app.before] == [(("1",), "in rotation")] * 2
+    assert [(node.versions, node.rotation) for node in report.app.after] == [(("2",), "in rotation")] * 2
+    assert [server.writable for server in report.servers.after] == ["writable"]
+    password = make_url(database_url).password
+    assert not password or str(password) not in run_json.render(report)
 
 
 def test_a_contract_waits_for_everybody_and_undo_is_possible_until_then(
     shop: Shop, proxy: HAProxy, database_url: str
 ) -> None:
     """A worker of the old version is in the fleet too; no node of the release."""
+    shop.write(phases={"backfill": [BACKFILL]})
     shop.start("1")
     until(lambda: set(proxy.states().values()) == {"UP"}, "nodes that are up")
-    with old_worker(shop):
+    rehearsed = shop.run("--dry-run")
+    assert rehearsed.returncode == 0, rehearsed.stderr
+    assert "ALTER TABLE customer ADD COLUMN first_name" in rehearsed.stdout
+    assert columns(database_url) == COLUMNS["r1"]
+    assert not (shop.folder / ".zdrelease" / "journal.json").exists()
+    with Visitors(proxy.port) as visitors:
+        with old_worker(shop):
+            done = shop.run("--yes")
+            assert done.returncode == 5, done.stdout + done.stderr
+            assert "node worker (version 1)" in done.stdout + done.stderr
+            assert "the contract step was refused, see above; every node is as it should be" in done.stderr
+            assert columns(database_url) == COLUMNS["r3"]
+            undone = shop.run("--undo", "--yes")
+            assert undone.returncode == 0, undone.stdout + undone.stderr
+            assert shop.versions() == {name: {"1"} for name in (*shop.names, "worker")}
+        assert "worker" not in shop.versions()
         done = shop.run("--yes")
-        assert done.returncode == 5, done.stdout + done.stderr
-        assert "node worker (version 1)" in done.stdout + done.stderr
-        assert "the contract step was refused, see above; every node is as it should be" in done.stderr
-        assert columns(database_url) == COLUMNS["r3"]
-        undone = shop.run("--undo", "--yes")
-        assert undone.returncode == 0, undone.stdout + undone.stderr
-        assert shop.versions() == {name: {"1"} for name in (*shop.names, "worker")}
-        assert shop.run("--yes").returncode == 5
-    assert "worker" not in shop.versions()
-    done = shop.run("--yes")
-    assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert visitors.problems == []
     assert columns(database_url) == COLUMNS["r4"]
+    assert execute(database_url, "SELECT first_name FROM customer ORDER BY id") == [("Ada",), ("Grace",)]
+    back = shop.run("--undo", "--yes")
+    assert back.returncode == 6
+    assert "1 could not run with the database as it is now (see above)" in back.stderr
+    assert_told_apart(shop, database_url)
+    again = shop.run("--yes")
+    assert again.returncode == 0, again.stderr
+    assert "every node is as it should be" in again.stdout
+    assert shop.versions() == {name: {"2"} for name in shop.names}
+
+
+def assert_told_apart(shop: Shop, database_url: str) -> None:
+    """A report for each run that began; none for the rehearsal, nor for the refusal."""
+    paused, back, whole = shop.reports()
+    assert (paused.run.outcome, paused.run.exit_code) == ("needs a person", 5)
+    assert "node worker (version 1)" in paused.run.message, "what refused the contract is told"
+    assert paused.run.notes == ("also in the fleet, and left alone: worker",)
+    assert [part.phase for part in paused.parts] == ["expand", "backfill", "migrate"]
+    assert paused.parts[1].report.run.figures["rows changed"] == 1
+    assert (back.run.kind, back.run.old_version, back.run.new_version) == ("undo", "2", "1")
+    assert [part.phase for part in back.parts] == ["expand", "backfill", "migrate"]
+    assert all(part.start < 0 for part in back.parts), "that was before"
+    assert ("contract", "failed") in [(step.name, step.outcome) for step in back.earlier]
+    assert [part.phase for part in whole.parts][-1] == "contract"
+    password = make_url(database_url).password
+    assert not password or not [item for item in shop.reports() if str(password) in run_json.render(item)]
 
 
 @pytest.mark.soak

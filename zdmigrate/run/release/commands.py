@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 from zdmigrate.run.release.errors import StepError
@@ -65,9 +66,19 @@ class Commands:
         self._end_now = end_now
 
     def run(
-        self, command: str, node: NodeSpec | None, version: str, *, within: float | None = None, in_words: str = ""
+        self,
+        command: str,
+        node: NodeSpec | None,
+        version: str,
+        *,
+        within: float | None = None,
+        in_words: str = "",
+        environment: Mapping[str, str] | None = None,
     ) -> str:
         """Run a command to its end; the last line that it printed.
+
+        Args:
+            environment: is added to what every command has.
 
         Raises:
             StepError: it failed, or took too long and was ended.
@@ -77,7 +88,7 @@ class Commands:
         output = self._folder / "command.log"
         self._folder.mkdir(parents=True, exist_ok=True)
         with output.open("w+b") as file:
-            running = _start(fill(command, values_of(node, version)), file, node, version)
+            running = _start(fill(command, values_of(node, version)), file, node, version, more=environment or {})
             try:
                 self._wait(running, time.monotonic() + limit, shown, limit)
             finally:
@@ -161,9 +172,14 @@ def _reap(pid: int) -> None:
 
 
 def _start(
-    command: str, output: IO[bytes], node: NodeSpec | None, version: str, arguments: Sequence[str] = ()
+    command: str,
+    output: IO[bytes],
+    node: NodeSpec | None,
+    version: str,
+    arguments: Sequence[str] = (),
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "ZDRELEASE_VERSION": version}
+    environment = {**os.environ, **more, "ZDRELEASE_VERSION": version}
     if node is not None:
         environment |= {
             "ZDSESSION_NODE": node.name, "ZDRELEASE_NODE": node.name, "ZDRELEASE_ADDRESS": node.host_port,

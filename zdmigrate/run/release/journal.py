@@ -12,7 +12,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +27,7 @@ Direction = Literal["forward", "undo"]
 #: What can be noted about a node.
 Mark = Literal["restarted", "tested", "failed", "begun"]
 Outcome = Literal["begun", "waits", "done", "failed"]
+_EVENTS = "events.jsonl"
 
 
 @dataclass(slots=True)
@@ -109,7 +110,7 @@ class Journal:
             "at": round(time.time(), 3), "release": entry.id, "step": step, "node": node, "outcome": outcome,
             "seconds": round(seconds, 3), "detail": detail,
         }  # fmt: skip
-        with (self.folder / "events.jsonl").open("a", encoding="utf-8") as file:
+        with (self.folder / _EVENTS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
 
@@ -126,6 +127,34 @@ def read_journal(folder: Path) -> Entry | None:
         return None
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(f"{path} cannot be read ({error}); move it away if no release is unfinished") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A line of events.jsonl. `at` is seconds since 1970."""
+
+    at: float
+    release: str
+    step: str
+    node: str
+    outcome: Outcome
+    seconds: float
+    detail: str
+
+
+def read_events(folder: Path, release: str) -> list[Event]:
+    """What earlier runs of a release noted in this folder; a line that cannot be read is passed over."""
+    try:
+        lines = (folder / _EVENTS).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        with suppress(ValueError, TypeError):
+            event = Event(**json.loads(line))
+            if event.release == release:
+                found.append(event)
+    return found
 
 
 def entry_of(content: Any) -> Entry:

@@ -155,8 +155,8 @@ def database_servers(spec: ReleaseSpec) -> Topology | None:
     Raises:
         UsageError: the topology file or the URL cannot be used.
     """
+    if spec.alembic is None:
+        return None
     from zdmigrate.run.topology import read_topology, single_server
 
-    if spec.topology is not None:
-        return read_topology(spec.topology)
-    return None if spec.database is None else single_server(spec.database)
+    return single_server(spec.database or "") if spec.topology is None else read_topology(spec.topology)

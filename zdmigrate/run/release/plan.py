@@ -66,6 +66,16 @@ class NodeView:
         """Whether a process of it sends heartbeats."""
         return bool(self.versions)
 
+    @property
+    def state(self) -> str:
+        """What the fleet says of it, for people."""
+        return "ready" if self.ready else "lost" if self.silent else "not ready" if self.live else "down"
+
+    @property
+    def rotation(self) -> str:
+        """What the balancers say of it, for people."""
+        return "in rotation" if self.in_rotation else "partly in rotation" if self.reached else "out"
+
 
 @dataclass(frozen=True, slots=True)
 class Goal:

@@ -14,11 +14,12 @@ from zdmigrate.run.release.errors import StepError
 from zdmigrate.run.release.fleet import Fleet, open_fleet
 from zdmigrate.run.release.journal import Entry, Journal, entry_of, only_one_here
 from zdmigrate.run.release.lease import Lease, kept_journal
-from zdmigrate.run.release.nodes import Nodes, Steps
+from zdmigrate.run.release.nodes import Nodes
 from zdmigrate.run.release.phases import PHASES, Migrations, PhaseName
 from zdmigrate.run.release.plan import Action, Goal, NodeView, remaining
 from zdmigrate.run.release.spec import ReleaseSpec
 from zdmigrate.run.release.stopping import Stopping
+from zdmigrate.run.release.telling import Steps
 from zdsession.errors import StoreUnavailableError
 
 CommandLine = Callable[[Sequence[str]], int]

@@ -7,14 +7,19 @@ from collections.abc import Callable, Sequence
 
 from zdmigrate.errors import UsageError
 from zdmigrate.run.errors import AbortedError, NeedsPersonError, RefusedError
+from zdmigrate.run.record import REPORT_VARIABLE
 from zdmigrate.run.release.errors import StepError, StoppedError
-from zdmigrate.run.release.nodes import Listener, Nodes, Steps
+from zdmigrate.run.release.journal import Entry
+from zdmigrate.run.release.nodes import Nodes
 from zdmigrate.run.release.phases import PhaseName
 from zdmigrate.run.release.prepare import CommandLine, Prepared, Tools, goal_of, opened, pending_of, prepare
+from zdmigrate.run.release.recorder import reports_of
 from zdmigrate.run.release.spec import ReleaseSpec
 from zdmigrate.run.release.stopping import Stopping
+from zdmigrate.run.release.telling import Listener, Steps
 
 Confirm = Callable[[Prepared], bool]
+Began = Callable[[Entry, Prepared], None]
 _INTERRUPTED = 130
 
 
@@ -27,6 +32,7 @@ def release(
     rehearse: bool = False,
     again: str = "zdmigrate release release.toml",
     listener: Listener = lambda told: None,
+    began: Began = lambda entry, prepared: None,
 ) -> bool:
     """Carry a release out, go on with it, or take it back. False when `confirm` said no.
 
@@ -36,6 +42,7 @@ def release(
         undo: bring the old version back.
         rehearse: write nothing anywhere, not even the lock: `confirm` is going to say no.
         again: how to give the same order again, for people; without --undo.
+        began: told once it is certain that something is done, before the first of it.
 
     Raises:
         UsageError: the release cannot be used as it is.
@@ -55,12 +62,18 @@ def release(
             agreed = confirm(prepared)
         if not agreed:
             return False
-        Run(tools, prepared, again, listener).run()
+        begun = Run(tools, prepared, again, listener)
+        began(begun.entry, prepared)
+        begun.run()
         return True
 
 
 class Run:
-    """One run of the tool over a release."""
+    """One run of the tool over a release.
+
+    Attributes:
+        entry: of it in the journal.
+    """
 
     def __init__(self, tools: Tools, prepared: Prepared, again: str, listener: Listener) -> None:
         self._tools = tools
@@ -69,13 +82,13 @@ class Run:
         entry = prepared.entry
         if not prepared.going_on:
             entry = tools.journal.begin(new=entry.new, old=entry.old, strategy=entry.strategy, nodes=list(entry.nodes))
-        self._entry = entry
+        self.entry = entry
         self._steps = Steps(tools.journal, entry, listener, tools.stopping)
         self._nodes = Nodes(self._spec, self._steps, tools.fleet, tools.balancer, tools.commands, goal_of(entry))
 
     def run(self) -> None:
         """Go on to the end. See `release` for what it raises."""
-        entry = self._entry
+        entry = self.entry
         entry.state, entry.reason = "running", ""
         self._steps.note()
         try:
@@ -112,22 +125,24 @@ class Run:
         """Each once, as far as the journal knows."""
         for number, command in enumerate(commands, 1):
             key = f"{step}:{number}"
-            if key in self._entry.finished:
+            if key in self.entry.finished:
                 continue
             self._check()
+            reports = {REPORT_VARIABLE: str((reports_of(self._spec, self.entry) / step).absolute())}
             with self._steps.taking(step) as details:
-                said = self._tools.commands.run(command, None, self._spec.new)
+                said = self._tools.commands.run(command, None, self._spec.new, environment=reports)
                 details[""] = f"`{command}`" + (f": {said}" if said else "")
             self._finish(key)
 
     def _phase(self, name: PhaseName, wanted: bool) -> None:
-        if not wanted or name in self._entry.finished:
+        if not wanted or name in self.entry.finished:
             return
         self._check()
         with self._steps.taking(name) as details:
             with self._tools.stopping.interrupting():
                 pending = pending_of(self._tools.migrations, name)
-                code = self._tools.migrations.apply(name) if pending else 0
+                reports = reports_of(self._spec, self.entry) / name
+                code = self._tools.migrations.apply(name, reports=reports) if pending else 0
             self._judge(name, code)
             details[""] = ", ".join(pending) if pending else "nothing is pending"
         self._finish(name)
@@ -152,37 +167,30 @@ class Run:
 
     def _forget_if_untouched(self) -> None:
         """A release that did nothing need not stand in the way of another."""
-        if not self._entry.finished and not self._entry.marks:
-            self._entry.state = "forgotten"
+        if not self.entry.finished and not self.entry.marks:
+            self.entry.state = "forgotten"
 
     def _check(self) -> None:
         self._tools.stopping.check()
         self._tools.lease.check()
 
     def _finish(self, what: str) -> None:
-        self._entry.finished.append(what)
+        self.entry.finished.append(what)
         self._steps.note()
 
     def _paused(self, reason: str) -> None:
-        if self._entry.state != "forgotten":
-            self._entry.state = "paused"
-        self._entry.reason = reason
+        if self.entry.state != "forgotten":
+            self.entry.state = "paused"
+        self.entry.reason = reason
         self._steps.note()
 
     def _command(self) -> str:
-        return f"{self._again} --undo" if self._entry.direction == "undo" else self._again
+        return f"{self._again} --undo" if self.entry.direction == "undo" else self._again
 
     def _ways_out(self, error: StepError) -> str:
-        if (
-            self._entry.direction == "undo"
-            or not error.undo
-            or not self._entry.old
-            or self._entry.old == self._entry.new
-        ):
+        if self.entry.direction == "undo" or not error.undo or not self.entry.old or self.entry.old == self.entry.new:
             return self._command()
-        return (
-            f"{self._again} --undo   (back to {self._entry.old}; when the cause is mended, go on with: {self._again})"
-        )
+        return f"{self._again} --undo   (back to {self.entry.old}; when the cause is mended, go on with: {self._again})"
 
 
 def shown_command(path: object, *, yes: bool) -> str:

@@ -11,11 +11,12 @@ from zdmigrate.run.release.errors import StepError
 from zdmigrate.run.release.fleet import Fleet, open_fleet
 from zdmigrate.run.release.journal import Entry, Journal, read_journal
 from zdmigrate.run.release.lease import holder_now, kept_journal
-from zdmigrate.run.release.nodes import Nodes, Steps
+from zdmigrate.run.release.nodes import Nodes
 from zdmigrate.run.release.plan import Action, NodeView, next_action
 from zdmigrate.run.release.prepare import fresh, goal_of, newest, opened
 from zdmigrate.run.release.spec import ReleaseSpec
 from zdmigrate.run.release.stopping import Stopping
+from zdmigrate.run.release.telling import Steps
 from zdsession.errors import StoreUnavailableError
 
 
