@@ -10,8 +10,10 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.servers import ports
 from tests.servers.base import Kind, ServerUnavailableError
 from tests.servers.binaries import Binary, find_tool
+from tests.servers.certificates import Certificates
 from tests.servers.processes import ProcessServer
 
 _CONFIG = """
@@ -28,22 +30,33 @@ http {{
   }}
   server {{
     listen 127.0.0.1:{port};
+    {tls}
     location = /-/balancer {{ return 200 "{name}"; }}
-    location / {{ proxy_pass http://nodes; }}
+    location / {{ proxy_pass http://nodes; {told} }}
   }}
 }}
 """
 
 
 class Nginx(ProcessServer):
-    """An nginx whose upstream servers stand in `list_file`."""
+    """An nginx whose upstream servers stand in `list_file`.
+
+    Args:
+        binary: The program.
+        servers: `host:port` of each.
+        tls: It also listens with this certificate, on `tls_port`.
+        told: Directives on what the servers are told, such as `proxy_set_header`.
+    """
 
     # It is no kind of `open_server`: this names its home and its messages.
     kind: Kind = "nginx"  # type: ignore[assignment]
 
-    def __init__(self, binary: Binary, servers: Sequence[str]) -> None:
+    def __init__(self, binary: Binary, servers: Sequence[str], tls: Certificates | None = None, told: str = "") -> None:
         super().__init__(binary)
         self._servers = servers
+        self._tls = tls
+        self._told = told
+        self.tls_port = ports.lease() if tls else None
 
     @property
     def list_file(self) -> Path:
@@ -72,9 +85,21 @@ class Nginx(ProcessServer):
 
     def _options(self) -> list[str]:
         user = "user root;" if os.geteuid() == 0 else ""  # its home is not for others
-        config = _CONFIG.format(port=self._port, user=user, name=self._home.name)
+        tls = ""
+        if self._tls is not None:
+            tls = (
+                f"listen 127.0.0.1:{self.tls_port} ssl; ssl_certificate {self._tls.certificate}; "
+                f"ssl_certificate_key {self._tls.key};"
+            )
+        config = _CONFIG.format(port=self._port, user=user, name=self._home.name, tls=tls, told=self._told)
         (self._home / "nginx.conf").write_text(config)
         return self._place()
+
+    def close(self) -> None:
+        """See `Server.close`."""
+        if not self._closed and self.tls_port is not None:
+            ports.release(self.tls_port)
+        super().close()
 
     def _ping(self) -> bool:
         with urllib.request.urlopen(self.url("-/balancer"), timeout=2) as answer:
@@ -82,8 +107,8 @@ class Nginx(ProcessServer):
         return found.decode() == self._home.name
 
 
-def open_nginx(servers: Sequence[str]) -> Nginx:
-    """Start an nginx in front of these (`host:port`).
+def open_nginx(servers: Sequence[str], *, tls: Certificates | None = None, told: str = "") -> Nginx:
+    """Start an nginx in front of these (`host:port`). See `Nginx` for the options.
 
     Raises:
         ServerUnavailableError: There is none on this machine.
@@ -94,7 +119,7 @@ def open_nginx(servers: Sequence[str]) -> Nginx:
         raise ServerUnavailableError("nginx", "no nginx on PATH (run scripts/prepare_servers)")
     said = subprocess.run([path, "-v"], capture_output=True, text=True, timeout=30, check=True).stderr
     version = re.search(r"/(\d+(?:\.\d+)*)", said)
-    server = Nginx(Binary(path, version[1] if version else "unknown", (str(path),)), servers)
+    server = Nginx(Binary(path, version[1] if version else "unknown", (str(path),)), servers, tls, told)
     try:
         server.start()
     except BaseException:
