@@ -1,12 +1,13 @@
 """Whether two nodes hold the same rows of a table, while both work: a chunked checksum over their common columns.
 
-Nothing is frozen and no applier is stopped. A chunk is read on the source, then on the replica once that has applied
-whatever the source had logged by then, then on the source again. When both readings of the source agree, the chunk
-did not change on the source in between, so the replica, whose position lies between the two, must agree as well:
-if it does, the chunk is proved equal; if it still does not after several rounds, it differs. A chunk that does not hold
-still is halved at once, and the next ones begin smaller: a large one under random writes would never hold still, and
-every reading of it is lost. A small one that never does is read under shared row locks on the source, which writers of
-these few rows wait for, bounded to a second.
+Nothing is frozen and no applier is stopped. For each chunk a snapshot is opened on the source, then one on the replica
+as soon as that has applied whatever the source had logged by then; in these both are read, at the same time. If both
+readings agree, every change from before the first snapshot arrived. Only a write within the moment between the two can
+make them differ without need. A chunk that differs is halved, so that what differs is soon a small one; that is read on
+the source, then on the replica once level, then on the source again. When both readings of the source agree, the chunk
+did not change in between, so the replica must agree as well: if it still does not after several rounds, it differs. A
+small chunk that never holds still is read under shared row locks on the source, which writers of these few rows wait
+for, bounded to a second.
 
 What a row comes to is in `row_hash`.
 """
@@ -14,8 +15,9 @@ What a row comes to is in `row_hash`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,20 +27,24 @@ from zdmigrate.run.flavours import Dialect, dialect_of
 from zdmigrate.run.row_hash import Column, TablePair, above, hash_of, match
 from zdmigrate.run.topology import Node
 
-#: What one reading of a chunk should take, in seconds, and the rows it begins with and may grow to.
-CHUNK_SECONDS = 0.25
+#: What a chunk should take, in seconds, and the rows it begins with and may grow to.
+CHUNK_SECONDS = 0.5
 FIRST_ROWS = 1000
 MOST_ROWS = 200_000
 #: By how much chunks grow while none has moved, and once one has.
 FIRST_GROWTH, LATER_GROWTH = 2.0, 1.2
 #: Rows of a chunk that is read under locks.
 LOCKED_ROWS = 200
+#: So many different ranges are enough to know.
+MOST_DIFFERENT = 20
 #: Rounds in which a chunk may differ before it counts as different.
 ROUNDS = 4
 #: Seconds the replica may take to get to where the source was.
 CATCH_UP_SECONDS = 60.0
 #: Bytes that a row may come to as text: 65,535 of them in columns that are not hashed apart, all quoted in utf8mb4.
 LONGEST_ROW = 1024 * 1024
+#: Different ranges that are named to people.
+_SHOWN = 5
 #: Running statements on the source from which on we wait between chunks.
 BUSY_THREADS = 32
 
@@ -68,7 +74,10 @@ class Comparison:
 
     def __str__(self) -> str:
         what = f"{self.rows} rows of {self.table} in {self.chunks} chunks, {self.columns} columns, {self.seconds:.1f} s"
-        return f"equal: {what}" if self.equal else f"{self.table} differs where {'; '.join(self.different[:5])}"
+        more = "; and more" if len(self.different) > _SHOWN else ""
+        return (
+            f"equal: {what}" if self.equal else f"{self.table} differs where {'; '.join(self.different[:_SHOWN])}{more}"
+        )
 
 
 @dataclass(slots=True)
@@ -85,7 +94,7 @@ class ChunkSize:
         """After a chunk that took so long, and moved or did not."""
         if moved:
             self.growth = LATER_GROWTH
-        factor = 0.5 if moved else min(self.growth, 3 * CHUNK_SECONDS / max(seconds, 0.001))
+        factor = 0.5 if moved else min(self.growth, CHUNK_SECONDS / max(seconds, 0.001))
         self.rows = int(min(MOST_ROWS, max(FIRST_ROWS, self.rows * factor)))
 
 
@@ -120,12 +129,14 @@ class Comparer:
             for connection in (source, replica):
                 _require_long_rows(connection)
                 connection.run("SET SESSION sql_mode = '', time_zone = '+00:00', group_concat_max_len = 1048576")
+                connection.run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             pair = match(
                 _columns(source, self.database, table),
                 _columns(replica, self.database, table),
                 _key(source, self.database, table),
             )
-            found = _Table(self, source, replica, dialect_of(source), table, pair).compare()
+            with ThreadPoolExecutor(1, "zdmigrate compare") as beside:
+                found = _Table(self, source, replica, dialect_of(source), table, pair, beside).compare()
         found.seconds = self.clock() - began
         return found
 
@@ -171,15 +182,34 @@ Bound = Sequence[Any] | None
 _Sum = tuple[int, int]
 
 
+@contextmanager
+def _snapshot(at: Connection) -> Iterator[None]:
+    """What is read inside is as of now."""
+    at.run("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+    try:
+        yield
+    finally:
+        with suppress(LostError):
+            at.run("ROLLBACK")
+
+
 class _Table:
     """One table being compared."""
 
     def __init__(
-        self, owner: Comparer, source: Connection, replica: Connection, dialect: Dialect, table: str, pair: TablePair
+        self,
+        owner: Comparer,
+        source: Connection,
+        replica: Connection,
+        dialect: Dialect,
+        table: str,
+        pair: TablePair,
+        beside: Executor,
     ) -> None:
         self._owner = owner
         self._source, self._replica, self._dialect = source, replica, dialect
         self._pair = pair
+        self._beside = beside
         self._name = f"{quoted(owner.database)}.{quoted(table)}"
         self._result = Comparison(table, columns=len(pair.source))
         self._on_source = self._select(pair.source, pair.replica)
@@ -199,7 +229,7 @@ class _Table:
             moved = self._chunk(low, high)
             self._size.adapt(moved, self._owner.clock() - began)
             self._owner.progress(f"comparing {self._result.table}: {self._result.rows} rows")
-            if high is None:
+            if high is None or len(self._result.different) >= MOST_DIFFERENT:
                 return self._result
             low = high
 
@@ -216,32 +246,55 @@ class _Table:
         return None if not found else [found[0][name] for name in key]
 
     def _chunk(self, low: Bound, high: Bound) -> bool:
-        """One chunk; one that will not hold still is halved, and settled under locks when it is small.
+        """One chunk; one that differs is halved, settled when it is small, under locks if it will not hold still.
 
-        Returns whether it moved.
+        Returns whether it was read in vain.
         """
+        same, rows = self._in_snapshots(low, high)
+        if same:
+            self._result.chunks += 1
+            self._result.rows += rows
+            return False
+        if rows > FIRST_ROWS and self._halves(low, high, rows):
+            return True
         outcome, rows = self._settle(low, high)
-        moved = outcome == "moving"
-        if moved and rows > LOCKED_ROWS and self._pair.key:
-            middle = self._boundary(low, rows // 2)
-            if middle is not None and middle != high:
-                self._chunk(low, middle)
-                self._chunk(middle, high)
-                return True
+        if outcome == "moving" and rows > LOCKED_ROWS and self._halves(low, high, rows):
+            return True
         self._result.chunks += 1
-        if moved:
+        if outcome == "moving":
             self._result.locked += 1
             outcome, rows = self._under_locks(low, high)
         self._result.rows += rows
         if outcome != "equal":
             self._result.different.append(f"{self._range(low, high)} ({outcome})")
-        return moved
+        return True
+
+    def _halves(self, low: Bound, high: Bound, rows: int) -> bool:
+        """Both halves of a chunk, one after the other; False where it cannot be cut."""
+        middle = self._boundary(low, rows // 2)
+        if middle is None or middle == high:
+            return False
+        self._chunk(low, middle)
+        if len(self._result.different) < MOST_DIFFERENT:
+            self._chunk(middle, high)
+        return True
+
+    def _in_snapshots(self, low: Bound, high: Bound) -> tuple[bool, int]:
+        """Whether both nodes have the same rows, the replica as of a moment later; and how many the source has."""
+        with _snapshot(self._source):
+            self._wait_for_replica()
+            with _snapshot(self._replica):
+                reading = self._beside.submit(
+                    self._read, self._replica, self._on_replica, self._pair.replica_key, low, high
+                )
+                try:
+                    here = self._read(self._source, self._on_source, self._pair.key, low, high)
+                finally:
+                    wait([reading])  # a connection is used by one thread at a time
+                return here == reading.result(), here[0]
 
     def _settle(self, low: Bound, high: Bound) -> tuple[str, int]:
-        """Read source, replica, source, until both readings of the source agree and the replica is like them.
-
-        A chunk of many rows gets one such round if it moves: its halves are likelier to hold still.
-        """
+        """Read source, replica, source, until both readings of the source agree and the replica is like them."""
         before = self._read(self._source, self._on_source, self._pair.key, low, high)
         differed = 0
         for _ in range(ROUNDS):
@@ -250,8 +303,6 @@ class _Table:
             after = self._read(self._source, self._on_source, self._pair.key, low, high)
             if before == after == there:
                 return "equal", there[0]
-            if before != after and after[0] > FIRST_ROWS and self._pair.key:
-                return "moving", after[0]
             differed += before == after
             before = after
         return ("different" if differed == ROUNDS else "moving"), before[0]
