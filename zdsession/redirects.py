@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 AsgiApp = Callable[..., Awaitable[None]]
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII)
-_ABSOLUTE = re.compile(r"(?:https?:)?//(?P<own>[^/?#]*)(?P<rest>.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
+_ABSOLUTE = re.compile(r"(?:(?P<scheme>https?):)?//(?P<own>[^/?#]*)(?P<rest>.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
 #: What may stand in a path and in a query as it is (RFC 3986); also what was percent-encoded already.
 _PATH, _QUERY = "/:@!$&'()*+,;=~%", "/:@!$&'()*+,;=~%?"
 _REFUSED = b"This address is served over https only, and what was sent to it came over a line that others can read.\n"
@@ -51,8 +51,8 @@ class _Secure:
         if method not in ("GET", "HEAD"):
             # Repeated over https it would work, and nobody would ever learn that it goes over the open line first.
             return "403 Forbidden", [_TEXT, ("Content-Length", str(len(_REFUSED)))], _REFUSED
-        name = host.lower()
-        target = name if name in self.hosts else self.hosts[0]  # whatever a client calls us, it is sent to us
+        # Whatever a client calls us, it is sent to us; the port that it came to is not that of https.
+        target = next((known for known in self.hosts if _name(known) == _name(host)), self.hosts[0])
         where = f"https://{target}{path or '/'}{'?' + query if query else ''}"
         return "301 Moved Permanently", [("Location", where), _TEXT, ("Content-Length", "0")], b""
 
@@ -125,14 +125,19 @@ class AsgiHttpsRedirect:
             await send({"type": "http.response.body", "body": body})
 
 
-def relative(location: str, own: Sequence[str]) -> str:
+def relative(location: str, own: Sequence[str], scheme: str) -> str:
     """A Location without scheme and host if they are our own, else as it is. Pure.
+
+    One from http to https at the same host is as it is, too: without its scheme it would lead back to itself.
 
     Args:
         own: what this server is called, with :PORT or without. A default port is as none.
+        scheme: of the request.
     """
     match = _ABSOLUTE.fullmatch(location)
     if match is None or _bare(match["own"]) not in {_bare(name) for name in own if name}:
+        return location
+    if scheme != "https" and (match["scheme"] or "").lower() == "https":
         return location
     rest = match["rest"]
     if not rest.startswith("/"):
@@ -145,7 +150,7 @@ class RelativeRedirects:
 
     An app builds an absolute redirect from what it is called. Behind a proxy that is often the address of the node,
     which clients cannot reach and should not learn, with the wrong scheme. A browser reads a Location without them
-    against the address that it asked (RFC 9110, 10.2.2). Redirects elsewhere stay as they are.
+    against the address that it asked (RFC 9110, 10.2.2). Redirects elsewhere, and from http to https, stay as they are.
 
     Args:
         app: the WSGI app.
@@ -158,12 +163,14 @@ class RelativeRedirects:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         server = f"{environ.get('SERVER_NAME', '')}:{environ.get('SERVER_PORT', '')}"
-        own = (environ.get("HTTP_HOST", ""), server, *self._addresses)
+        own, scheme = (environ.get("HTTP_HOST", ""), server, *self._addresses), environ["wsgi.url_scheme"]
 
         def start(
             status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None
         ) -> Callable[[bytes], object]:
-            kept = [(name, relative(value, own) if name.lower() in _LOCATIONS else value) for name, value in headers]
+            kept = [
+                (name, relative(value, own, scheme) if name.lower() in _LOCATIONS else value) for name, value in headers
+            ]
             return start_response(status, kept) if exc_info is None else start_response(status, kept, exc_info)
 
         return self.app(environ, start)
@@ -182,11 +189,12 @@ class AsgiRelativeRedirects:
             return
         name, port = scope.get("server") or ("", None)
         own = (_asgi_host(scope), f"{name}:{port}" if port else str(name), *self._addresses)
+        scheme = scope.get("scheme", "http")
 
         async def sending(message: Any) -> None:
             if message["type"] == "http.response.start":
                 headers = [
-                    (key, relative(value.decode("latin-1"), own).encode("latin-1"))
+                    (key, relative(value.decode("latin-1"), own, scheme).encode("latin-1"))
                     if key.decode("latin-1").lower() in _LOCATIONS
                     else (key, value)
                     for key, value in message.get("headers", ())
@@ -201,6 +209,11 @@ def _bare(authority: str) -> str:
     """Without user and default port, in lower case."""
     host = authority.rpartition("@")[2].lower()
     return re.sub(r":(?:80|443)?$", "", host)
+
+
+def _name(authority: str) -> str:
+    """Without port, in lower case."""
+    return re.sub(r":[0-9]*$", "", authority).lower()
 
 
 def _asgi_host(scope: Any) -> str:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.run.conftest import topology_of
 from tests.servers.replication import Replication
-from zdmigrate.run.checksum import ChunkSize, Comparer, Comparison
+from zdmigrate.run.checksum import MOST_DIFFERENT, ChunkSize, Comparer, Comparison
 from zdmigrate.run.errors import LostError
 from zdmigrate.run.row_hash import Column, above, match, value_of
 
@@ -111,6 +111,39 @@ def test_many_chunks_and_a_difference_in_one(any_replication: Replication) -> No
     found = compare(pair)
     assert len(found.different) == 1
     assert "(k, n)" in found.different[0]
+
+
+def test_differences_everywhere_end_it(any_replication: Replication) -> None:
+    pair = any_replication
+    pair.primary.execute("CREATE DATABASE shop")
+    pair.primary.execute("CREATE TABLE shop.t (id INT AUTO_INCREMENT PRIMARY KEY, v INT)")
+    pair.primary.execute(f"INSERT INTO shop.t (v) VALUES {', '.join(['(1)'] * 30_000)}")
+    pair.wait_caught_up()
+    on_replica(pair, "UPDATE t SET v = 2")
+    found = compare(pair)
+    assert len(found.different) == MOST_DIFFERENT
+    assert str(found).endswith("; and more")
+    assert found.rows < 30_000, "it did not read on"
+
+
+def test_a_replica_lost_in_the_middle_is_named(any_replication: Replication) -> None:
+    """While both nodes are being read: the other reading is waited for, and nothing hangs."""
+    pair = any_replication
+    pair.primary.execute("CREATE DATABASE shop")
+    pair.primary.execute("CREATE TABLE shop.t (id INT AUTO_INCREMENT PRIMARY KEY, v INT)")
+    pair.primary.execute(f"INSERT INTO shop.t (v) VALUES {', '.join(['(1)'] * 3000)}")
+    pair.wait_caught_up()
+    source, replica = topology_of(pair).nodes[:2]
+    chunks = 0
+
+    def die() -> None:
+        nonlocal chunks
+        chunks += 1
+        if chunks == 2:
+            pair.replica.server.kill()
+
+    with pytest.raises(LostError, match="b "):
+        Comparer(source, replica, "shop", check=die).compare("t")
 
 
 @contextmanager

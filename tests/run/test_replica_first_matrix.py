@@ -9,8 +9,8 @@ import pymysql
 import pytest
 
 from scripts.replication_matrix.cases import PUBLISHED, Case, case
+from tests.run.altering import TARGETS, context_of, planned
 from tests.run.conftest import topology_of
-from tests.run.test_replica_first import TARGETS, context_of, planned
 from tests.servers.replication import Node, Replication
 from zdmigrate.run import replica_first
 from zdmigrate.run.errors import AbortedError, NeedsPersonError, RefusedError

@@ -1,7 +1,7 @@
 """Guards of a replica-first run that come on top of a switchover's, as a person reads them."""
 
+from tests.run.altering import TABLE, planned
 from tests.run.server_values import replica, roles, server
-from tests.run.test_replica_first import TABLE, planned
 from zdmigrate.run.policy import Policy
 from zdmigrate.run.replica_guards import Tables, notes_on, reasons_against
 

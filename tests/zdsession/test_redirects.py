@@ -34,9 +34,9 @@ def call(app: Any, path: str = "/", **environ: str) -> tuple[str, dict[str, str]
         found[:] = status, headers
         return found.append
 
-    body = validator(app)(made, start)
+    body: Any = validator(app)(made, start)
     content = b"".join(body)
-    body.close()  # type: ignore[attr-defined]
+    body.close()
     return found[0], dict(found[1]), content
 
 
@@ -70,6 +70,8 @@ class TestHttpsRedirect:
             ("shop.example", "/", "", "https://shop.example/"),
             ("SHOP.example", "/cart", "a=1&b=%20", "https://shop.example/cart?a=1&b=%20"),
             ("www.shop.example:8443", "/x", "", "https://www.shop.example:8443/x"),
+            ("www.shop.example:8080", "/x", "", "https://www.shop.example:8443/x"),
+            ("shop.example:80", "/x", "", "https://shop.example/x"),
             ("evil.example", "/x", "", "https://shop.example/x"),
             ("", "/", "", "https://shop.example/"),
             ("shop.example", "/a b/\xc3\xa9", "", "https://shop.example/a%20b/%C3%A9"),
@@ -167,12 +169,27 @@ OWN = ["nodes", "10.0.0.5:8000", "shop.example"]
     ],
 )
 def test_relative(location: str, expected: str) -> None:
-    assert relative(location, OWN) == expected
+    assert relative(location, OWN, "https") == expected
+
+
+def test_from_http_to_https_stays_so() -> None:
+    """Or an app that redirects to https itself would lead its visitors round in circles."""
+    assert relative("https://shop.example/x", OWN, "http") == "https://shop.example/x"
+    assert relative("http://shop.example/x", OWN, "http") == "/x"
+    assert relative("//shop.example/x", OWN, "http") == "/x"
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("302 Found", [("Location", "https://shop.example/x"), ("Content-Type", "text/plain")])
+        return [b""]
+
+    assert call(RelativeRedirects(app), HTTP_HOST="shop.example")[1]["Location"] == "https://shop.example/x"
+    over = {"HTTP_HOST": "shop.example", "wsgi.url_scheme": "https"}
+    assert call(RelativeRedirects(app), **over)[1]["Location"] == "/x"
 
 
 @given(st.text("/\\.:@?#ab", max_size=12))
 def test_what_was_ours_stays_ours(rest: str) -> None:
-    made = relative("http://nodes" + (rest if rest[:1] in ("", "/", "?", "#") else "/" + rest), OWN)
+    made = relative("http://nodes" + (rest if rest[:1] in ("", "/", "?", "#") else "/" + rest), OWN, "https")
     assert urlsplit(urljoin("https://shop.example/page", made)).netloc == "shop.example"
 
 

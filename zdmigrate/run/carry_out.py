@@ -13,12 +13,12 @@ from zdmigrate.history.catalog import difference
 from zdmigrate.plan import PlannedRevision
 from zdmigrate.run import batches, replica_first
 from zdmigrate.run import kept as keeping
-from zdmigrate.run.allowed import journal_refused, with_grant
 from zdmigrate.run.connection import Connection
 from zdmigrate.run.context import RunContext
 from zdmigrate.run.contract_gate import ContractGate, NotProvedError
 from zdmigrate.run.direct import Direct, StoppedError, is_setting, statement_of
 from zdmigrate.run.errors import AbortedError, LostError, NeedsPersonError, RefusedError, ServerError
+from zdmigrate.run.grants import journal_refused, with_grant
 from zdmigrate.run.journal import Asked as Request_
 from zdmigrate.run.journal import statements_of
 from zdmigrate.run.order import Outcome, Prepared

@@ -28,7 +28,7 @@ class Order:
     """What a person ordered.
 
     Attributes:
-        request: where the history is; its URL is that of the serving primary, set by `Apply`.
+        request: where the history is; its URL is that of the serving primary, set by `prepare`.
         single: True when `topology` is one server given by --url, which may have replicas nobody told us of.
         command: how to give the same order again, for people.
         fleet: who says what runs now; None where nobody asks it.

@@ -13,12 +13,12 @@ from zdmigrate.plan import Plan
 from zdmigrate.run import batches, replica_prepare
 from zdmigrate.run import kept as keeping
 from zdmigrate.run.acceptance import check_accepted
-from zdmigrate.run.allowed import journal_refused
 from zdmigrate.run.connection import Connection, quoted
 from zdmigrate.run.context import RunContext
 from zdmigrate.run.contract_gate import is_contract
 from zdmigrate.run.errors import LostError, NeedsPersonError, RefusedError, ServerError
 from zdmigrate.run.flavours import OLDEST
+from zdmigrate.run.grants import journal_refused
 from zdmigrate.run.journal import Entry, Journal, plan_of, statements_of, unfinished
 from zdmigrate.run.order import KIND, Order, Prepared
 from zdmigrate.run.roles import find_roles

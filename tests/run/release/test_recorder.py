@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,8 +40,8 @@ def spec_in(folder: Path, state: str = "echo in") -> ReleaseSpec:
     return read_release(path)
 
 
-def entry(**changed: object) -> Entry:
-    return Entry("ab12", "2", "1", "rolling", ["web1", "web2"], 0.0, owner="ada@db9 (pid 7)", **changed)  # type: ignore[arg-type]
+def entry(**changed: Any) -> Entry:
+    return Entry("ab12", "2", "1", "rolling", ["web1", "web2"], 0.0, owner="ada@db9 (pid 7)", **changed)
 
 
 def begun(spec: ReleaseSpec, going: Entry, *, going_on: bool = False) -> ReleaseRecorder:
