@@ -384,12 +384,13 @@ def test_missing_grants_are_named(url: str, users: App) -> None:
     try:
         result = users.run("apply", "--url", small, "--yes")
         assert result.code == 6, result.err
-        assert "GRANT CREATE, SELECT, INSERT, UPDATE, DELETE ON zdmigrate.* TO 'zd_small'@'%'" in result.err
-        execute(url, "GRANT CREATE, SELECT, INSERT, UPDATE, DELETE ON zdmigrate.* TO zd_small@'%'")
+        journal = "GRANT CREATE, DELETE, INSERT, SELECT, UPDATE ON `zdmigrate`.* TO 'zd_small'@'%'"
+        assert journal in result.err
+        execute(url, journal)
         result = users.run("apply", "--url", small, "--yes")
         assert result.code == 4, result.err
         assert (
-            f"GRANT ALTER, CREATE, DROP, INDEX, REFERENCES, SELECT, INSERT, UPDATE, DELETE ON `{parsed.database}`.*"
+            f"GRANT ALTER, CREATE, DELETE, DROP, INDEX, INSERT, REFERENCES, SELECT, UPDATE ON `{parsed.database}`.*"
             in (result.err)
         )
     finally:
