@@ -174,3 +174,13 @@ def test_a_name_that_means_nothing_is_a_mistake(
     assert "of this plan: bbbb2, bbbb2:0" in result.err
     again = app.run("apply", "--topology", topology, "--yes", "--to", "aaaa1", "--accept", "aaaa1", "--because", "t")
     assert again.code == 0, "a revision that is done may be named still"
+
+
+def test_what_is_not_accepted_and_what_the_servers_say_are_refused_together(
+    mysql_replication: Replication, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topology = begun(mysql_replication, app, monkeypatch, WIDER.replace("300", "20"))
+    result = app.run("apply", "--topology", topology, "--strategy", "replica-first", "--yes")
+    assert result.code == 6, result.err
+    assert "bbbb2:0" in result.err
+    assert "--accept no-standby" in result.err

@@ -59,14 +59,11 @@ def apply(
         node, database = serving_primary(order, servers)
         connection, _ = servers.at(node)
         prepared = prepare(order, node, database, connection)
-        if prepared.selection.reasons:
-            raise RefusedError(prepared.selection.reasons)
         journal = Journal(connection, KIND)
         if prepared.entry is not None:
             journal.id = prepared.entry.id
         context = RunContext(order.topology, servers, lock, journal, order.policy, listener, database)
-        if prepared.entry is None:
-            prepared = replace(prepared, notes=check_helpers(context, prepared))
+        prepared = _admitted(context, prepared)
         if not confirm(prepared):
             return None
         left = tuple(item.revision for item in prepared.selection.left)
@@ -75,6 +72,23 @@ def apply(
         with signals_later() as stop_if_asked:
             began(journal.id, prepared.entry is not None)
             return Run(prepared, context, at, stop_if_asked, progress).run()
+
+
+def _admitted(context: RunContext, prepared: Prepared) -> Prepared:
+    """What may run, with what to know before it does.
+
+    Raises:
+        RefusedError: with every reason, those of the judgement and those of the servers together.
+    """
+    reasons, notes = list(prepared.selection.reasons), prepared.notes
+    if prepared.entry is None:
+        try:
+            notes = check_helpers(context, prepared)
+        except RefusedError as error:
+            reasons += error.reasons
+    if reasons:
+        raise RefusedError(reasons)
+    return replace(prepared, notes=notes)
 
 
 @contextmanager

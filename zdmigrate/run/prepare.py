@@ -195,7 +195,7 @@ def check_helpers(context: RunContext, prepared: Prepared) -> tuple[str, ...]:
     notes: tuple[str, ...] = ()
     moved = [task.change for task in prepared.tasks if task.way == "replica-first"]
     try:
-        if moved:
+        if moved and not prepared.order.single:  # with one server there is nothing to ask, and `select` says so
             _, notes = replica_prepare.prepare(context, moved)
     except RefusedError as error:
         reasons += error.reasons

@@ -38,10 +38,10 @@ def prepare(
     replicas = [server.name for server in found if server.replica is not None]
     if not replicas:
         raise RefusedError(["no node is a replica: replica-first needs one; use --strategy direct"])
-    checked = runs.preflight(topology, servers, topology.node(to or replicas[0]), policy)
+    checked, against = runs.examine(topology, servers, topology.node(to or replicas[0]), policy)
     roles = checked.roles
     tables = _read_tables(context, changes)
-    reasons = list(reasons_against(changes, roles, tables, topology.account.user, policy))
+    reasons = [*against, *reasons_against(changes, roles, tables, topology.account.user, policy)]
     if not reasons:
         reasons += disproved(context, topology.node(roles.primary.name), proofs_of(changes))
     if reasons:
@@ -58,7 +58,7 @@ def prepare(
         identities={server.name: server.identity for server in (roles.primary, *roles.replicas)},
         before=dict(tables.definitions[roles.primary.name]),
     )
-    return work, (*checked.notes, *notes_on(roles, tables))
+    return work, notes_on(roles, tables)
 
 
 def _alteration(change: PlannedChange) -> Alteration:

@@ -39,7 +39,6 @@ class Preflight:
 
     roles: Roles
     candidate: Server
-    notes: tuple[str, ...] = ()
 
 
 def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -53,6 +52,18 @@ def preflight(topology: Topology, servers: Servers, to: Node, policy: Policy) ->
 
     Raises:
         RefusedError: with every reason.
+    """
+    checked, reasons = examine(topology, servers, to, policy)
+    if reasons:
+        raise RefusedError(reasons)
+    return checked
+
+
+def examine(topology: Topology, servers: Servers, to: Node, policy: Policy) -> tuple[Preflight, tuple[str, ...]]:
+    """Every check, changing nothing: who is who, and what stands against it, for one who has more to check.
+
+    Raises:
+        RefusedError: with every reason, where nobody can say who is who.
     """
     try:
         _may_ask(topology, servers, policy)
@@ -71,9 +82,7 @@ def preflight(topology: Topology, servers: Servers, to: Node, policy: Policy) ->
     reasons += _account_missing(topology, servers, to)
     if policy.blockers == "abort":
         reasons += blocking(roles.primary, policy)
-    if reasons:
-        raise RefusedError(reasons)
-    return Preflight(roles, candidate)
+    return Preflight(roles, candidate), reasons
 
 
 def _may_ask(topology: Topology, servers: Servers, policy: Policy) -> None:
