@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.history.sql import MARIADB, MYSQL, after
 from zdmigrate.flavour import Flavour
@@ -33,23 +37,36 @@ C = "CREATE TABLE c (id INT PRIMARY KEY, p INT, CONSTRAINT f FOREIGN KEY (p) REF
         (1060, [T, "ALTER TABLE t ADD COLUMN A INT"]),
         (1060, [T, "ALTER TABLE t CHANGE id b INT"]),
         (1061, [T, "CREATE INDEX ka ON t (id)"]),
+        (1059, [T, f"ALTER TABLE t ADD COLUMN {'x' * 65} INT"]),
+        (1067, [T, "ALTER TABLE t ADD COLUMN c BOOLEAN DEFAULT 'true'"]),
+        (1067, [T, "ALTER TABLE t ADD COLUMN c DATETIME DEFAULT 'now()'"]),
+        (1067, [T, "ALTER TABLE t ADD COLUMN c DATETIME(6) DEFAULT CURRENT_TIMESTAMP"]),
+        (1067, [T, "ALTER TABLE t ADD COLUMN c INT NOT NULL DEFAULT NULL"]),
+        (1067, [T, "ALTER TABLE t ALTER COLUMN a SET DEFAULT 'x'"]),
         (1068, [T, "ALTER TABLE t ADD PRIMARY KEY (a)"]),
+        (1071, [T, "ALTER TABLE t ADD COLUMN c VARCHAR(1000), ADD INDEX (c)"]),
         (1072, [T, "ALTER TABLE t ADD INDEX (zz)"]),
+        (1074, [T, "ALTER TABLE t ADD COLUMN c VARCHAR(20000)"]),
         (1075, ["CREATE TABLE t (a INT AUTO_INCREMENT)"]),
+        (1089, [T, "CREATE INDEX k ON t (a(3))"]),
         (1090, ["CREATE TABLE t (a INT)", "ALTER TABLE t DROP COLUMN a"]),
         (1091, [T, "ALTER TABLE t DROP COLUMN zz"]),
         (1091, [T, "ALTER TABLE t DROP INDEX zz"]),
         (1091, [T, "ALTER TABLE t DROP FOREIGN KEY zz"]),
         (1091, [T, "ALTER TABLE t ADD COLUMN y INT, DROP COLUMN y"]),
         (1101, [T, "ALTER TABLE t ADD COLUMN c TEXT DEFAULT 'x'"]),
+        (1118, [T, "ALTER TABLE t ADD c VARCHAR(9000), ADD d VARCHAR(9000)"]),
         (1170, [T, "ALTER TABLE t ADD INDEX (b)"]),
         (1176, [T, "ALTER TABLE t RENAME INDEX zz TO y"]),
+        (1283, [T, "CREATE FULLTEXT INDEX k ON t (a)"]),
+        (1291, [T, "ALTER TABLE t ADD COLUMN c ENUM('a', 'a')"]),
         (1304, ["CREATE PROCEDURE p() SELECT 1", "CREATE PROCEDURE p() SELECT 2"]),
         (1305, ["DROP FUNCTION p"]),
         (1347, [T, "DROP VIEW t"]),
         (1347, ["CREATE VIEW v AS SELECT 1 AS a", "ALTER TABLE v ADD COLUMN b INT"]),
         (1359, [T, *["CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1"] * 2]),
         (1360, ["DROP TRIGGER g"]),
+        (1426, [T, "ALTER TABLE t ADD COLUMN c DATETIME(7)"]),
         (1505, [T, "ALTER TABLE t DROP PARTITION p0"]),
         (1553, [P, C, "ALTER TABLE c DROP INDEX f"]),
         (1701, [P, C, "TRUNCATE TABLE p"]),
@@ -58,6 +75,8 @@ C = "CREATE TABLE c (id INT PRIMARY KEY, p INT, CONSTRAINT f FOREIGN KEY (p) REF
         (1828, [P, C, "ALTER TABLE c DROP COLUMN p"]),
         (1829, [P, C, "ALTER TABLE p DROP COLUMN id"]),
         (3108, ["CREATE TABLE t (a INT, b INT AS (a + 1))", "ALTER TABLE t DROP COLUMN a"]),
+        (3109, ["CREATE TABLE t (a INT PRIMARY KEY AUTO_INCREMENT)", "ALTER TABLE t ADD COLUMN c INT AS (a + 1)"]),
+        (3152, [T, "ALTER TABLE t ADD COLUMN c JSON, ADD INDEX (c)"]),
         (3730, [P, C, "DROP TABLE p"]),
         (3734, [P, "CREATE TABLE d (p INT, FOREIGN KEY (p) REFERENCES p (zz))"]),
         (3780, [P, "CREATE TABLE d (p BIGINT, FOREIGN KEY (p) REFERENCES p (id))"]),
@@ -123,6 +142,26 @@ def _refused(errno: int, statements: list[str], flavour: Flavour) -> None:
 def test_statements_that_change_nothing(statements: list[str]) -> None:
     before = after(*statements[:-1])
     assert after(statements[-1], start=before) == before
+
+
+@pytest.mark.parametrize(
+    "column", ["c INT DEFAULT 'x'", "c DATETIME DEFAULT '0000-00-00 00:00:00'", "c VARCHAR(20000)", "c ENUM('a', 'a')"]
+)
+def test_what_strict_mode_refuses_is_let_through_where_it_is_off(column: str) -> None:
+    after(T, f"ALTER TABLE t ADD COLUMN {column}", session=SessionState(sql_mode=frozenset()))
+
+
+@given(
+    st.text(max_size=30) | st.from_regex(r"\A[-+0-9.:eE T]{0,20}\Z"), st.booleans(), st.sampled_from((MYSQL, MARIADB)),
+    st.sampled_from([
+        "TINYINT", "INT UNSIGNED", "DECIMAL(4,2)", "FLOAT", "VARCHAR(3)", "BINARY(3)", "ENUM('a')", "SET('a','b')",
+        "DATE", "DATETIME(3)", "TIMESTAMP", "TIME", "YEAR", "BIT(3)",
+    ]),
+)  # fmt: skip
+def test_any_default_is_taken_or_refused(text: str, quoted: bool, flavour: Flavour, kind: str) -> None:
+    value = "'" + text.replace("\\", "").replace("'", "''") + "'" if quoted else text
+    with suppress(Refused):
+        after(f"CREATE TABLE t (c {kind} DEFAULT {value})", flavour=flavour)
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,8 @@ class Column:
     uid: int = field(default_factory=new_uid, compare=False)
     #: NULL was written out in the statement (it matters for primary keys and for old TIMESTAMP rules only).
     explicit_null: bool = field(default=False, compare=False)
+    #: DEFAULT NULL was written out (a server refuses it for what is NOT NULL).
+    null_default: bool = field(default=False, compare=False)
 
     @property
     def insert_may_omit(self) -> bool:

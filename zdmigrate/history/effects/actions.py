@@ -8,7 +8,9 @@ from dataclasses import replace
 from zdmigrate.history.catalog import Catalog, Partitioning, Table
 from zdmigrate.history.charsets import canonical_charset, canonical_collation, default_collation, resolve
 from zdmigrate.history.effects.checks import add_checks, keep_checks
+from zdmigrate.history.effects.column_limits import row_too_long
 from zdmigrate.history.effects.columns import change_columns, check_duplicates, fold_json
+from zdmigrate.history.effects.counting import refers_to_counter
 from zdmigrate.history.effects.draft import Context, Draft
 from zdmigrate.history.effects.foreign_keys import (
     add_foreign_keys,
@@ -70,7 +72,11 @@ def alter(context: Context, key: str, table: Table, actions: Sequence[AlterActio
         check_keys_needed(draft, kept)
     add_checks(draft, actions)
     partition(draft, actions)
-    return draft.table()
+    after = draft.table()
+    wrong = row_too_long(table, after) or refers_to_counter(table, after, context.flavour)
+    if wrong is not None and context.session.strict:
+        raise wrong
+    return after
 
 
 def propagate_renames(catalog: Catalog, key: str, before: Table, after: Table) -> Catalog:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from zdmigrate.history.catalog import Check
 from zdmigrate.history.effects.draft import Draft
-from zdmigrate.history.effects.naming import check_names, check_pattern, highest, schema_of
+from zdmigrate.history.effects.naming import MOST_NAME, check_names, check_pattern, highest, schema_of
 from zdmigrate.history.effects.refusals import Refused, refused
 from zdmigrate.history.sql.column_names import names_in, plain, rename_in
 from zdmigrate.history.syntax import AddCheck, AddColumn, AlterAction, DropCheck, ModifyColumn, SetCheckEnforced
@@ -88,6 +88,8 @@ def add_checks(draft: Draft, actions: Sequence[AlterAction]) -> None:
         else:
             number += 1
             name = f"{pattern}{number}"
+        if len(name) > MOST_NAME:
+            raise refused(1059, name=name)
         level = column if mariadb else None
         if level is None:
             if name.lower() in taken:

@@ -16,6 +16,8 @@ from zdmigrate.history.charsets import (
     resolve,
     settle_type,
 )
+from zdmigrate.history.effects.column_defaults import wrong_default
+from zdmigrate.history.effects.column_limits import most_bytes, wrong_type
 from zdmigrate.history.effects.draft import Draft
 from zdmigrate.history.effects.refusals import refused
 from zdmigrate.history.sql.column_names import names_in, plain, rename_in
@@ -147,7 +149,14 @@ def settle(draft: Draft, column: Column) -> Column:
         column = replace(column, default=None)
     if column.type.name == "timestamp":
         column = _implicit_timestamp(draft, column)
+    _check_definition(draft, column)
     return column
+
+
+def _check_definition(draft: Draft, column: Column) -> None:
+    wrong = wrong_type(column, draft.flavour) or wrong_default(column, draft.flavour, draft.session.sql_mode)
+    if wrong is not None and draft.session.strict:
+        raise wrong
 
 
 def _stored(default: Default, type_name: str) -> Default:
@@ -193,6 +202,8 @@ def _altered(draft: Draft, column: Column, step: AlterAction) -> Column:
         case RenameColumn(_, new):
             return replace(column, name=new)
         case SetColumnDefault(_, default):
+            if default is None and not column.nullable and draft.session.strict:
+                raise refused(1067, name=column.name)
             changed = replace(column, default=_stored(default, column.type.name) if default is not None else None)
             if (
                 default is not None
@@ -201,6 +212,7 @@ def _altered(draft: Draft, column: Column, step: AlterAction) -> Column:
                 and not draft.flavour.is_mariadb
             ):
                 raise refused(1101, name=column.name)
+            _check_definition(draft, changed)
             return changed
         case DropColumnDefault():
             return replace(column, default=None)
@@ -250,7 +262,7 @@ def _convert(draft: Draft, columns: list[Column], actions: Sequence[AlterAction]
         charset = charset or schema[0]
         collation = collation or default_collation(charset, draft.flavour)
         for index, column in enumerate(columns):
-            most = 65_535 // bytes_per_character(charset)
+            most = most_bytes(draft.flavour) // bytes_per_character(charset)
             if column.type.name == "varchar" and column.type.args[:1] > (most,) and draft.session.strict:
                 raise refused(1074, name=column.name, most=str(most))
             columns[index] = convert(column, charset, collation)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-from zdmigrate.history.catalog import Column, ColumnType, Key, KeyPart
+from zdmigrate.history.catalog import Column, Key, KeyPart
 from zdmigrate.history.charsets import LOB_TYPES, SPATIAL_TYPES, bytes_per_character
 from zdmigrate.history.effects.draft import Draft
+from zdmigrate.history.effects.key_limits import INNODB_KEY_BYTES, key_size, shortened, too_long, wrong_key
 from zdmigrate.history.effects.naming import bare_name, key_name
 from zdmigrate.history.effects.refusals import refused
 from zdmigrate.history.sql.column_names import names_in
@@ -25,23 +26,6 @@ from zdmigrate.history.syntax import (
 _Supports = Callable[[Sequence[Key], Sequence[str]], bool]
 
 _SIZED_TYPES = frozenset({"char", "varchar", "binary", "varbinary"})
-_FIXED_SIZES = {
-    "tinyint": 1,
-    "year": 1,
-    "smallint": 2,
-    "mediumint": 3,
-    "date": 3,
-    "int": 4,
-    "float": 4,
-    "bigint": 8,
-    "double": 8,
-    "uuid": 16,
-    "inet6": 16,
-    "inet4": 4,
-}
-
-#: The longest key InnoDB keeps, in bytes.
-_INNODB_KEY_BYTES = 3072
 
 
 def add_keys(draft: Draft, actions: Sequence[AlterAction]) -> None:
@@ -59,12 +43,15 @@ def add_keys(draft: Draft, actions: Sequence[AlterAction]) -> None:
                 raise refused(1061, name=key.name)
             added.append(_fitted(draft, key) if draft.old.complete else key)
             continue
+        _check_written(draft, key)
         if draft.flavour.is_mariadb:
             key = _fitted(draft, key)
         key = replace(key, name=_name(key, taken))
         if key.name.lower() in taken:
             raise refused(1068) if key.kind == "primary" else refused(1061, name=key.name)
-        added.append(_fitted(draft, key))
+        fitted = _fitted(draft, key)
+        _check_length(draft, fitted)
+        added.append(fitted)
     primary = [key for key in added if key.kind == "primary"]
     draft.keys = primary + [key for key in added if key.kind != "primary"]
     _settle_primary(draft, restated=actions)
@@ -175,7 +162,7 @@ def _inherited(draft: Draft, part: KeyPart) -> KeyPart | None:
     old, new = draft.old.column(part.column or ""), draft.column(part.column or "")
     if old is None or new is None:
         return None
-    size, most = part.length or _key_size(old.type), _key_size(new.type)
+    size, most = part.length or key_size(old.type), key_size(new.type)
     if new.type.name in LOB_TYPES:
         return replace(part, length=size)
     if new.type.name in _SIZED_TYPES:
@@ -185,20 +172,6 @@ def _inherited(draft: Draft, part: KeyPart) -> KeyPart | None:
     if size != most:
         raise refused(1089)
     return replace(part, length=None)
-
-
-def _key_size(column_type: ColumnType) -> int:
-    """Length of a whole column in a key: characters of a string, bytes of anything else."""
-    digits = column_type.args[0] if column_type.args else 0
-    match column_type.name:
-        case "char" | "varchar" | "binary" | "varbinary":
-            return digits
-        case "datetime" | "timestamp" | "time":
-            return {"datetime": 5, "timestamp": 4, "time": 3}[column_type.name] + (digits + 1) // 2
-        case "enum":
-            return 1 if len(column_type.members) < 256 else 2
-        case name:
-            return _FIXED_SIZES.get(name, 0)
 
 
 def _fitted_part(draft: Draft, part: KeyPart) -> KeyPart:
@@ -247,10 +220,27 @@ def _fitted(draft: Draft, key: Key) -> Key:
             raise refused(1170, name=column.name)
         if needs and key.kind == "index":
             if len(key.parts) > 1:
-                raise refused(1071, most=str(_INNODB_KEY_BYTES))
-            part = replace(part, length=_INNODB_KEY_BYTES // bytes_per_character(column.type.charset or "binary"))
-        parts.append(part)
+                raise refused(1071, most=str(INNODB_KEY_BYTES))
+            part = replace(part, length=INNODB_KEY_BYTES // bytes_per_character(column.type.charset or "binary"))
+        parts.append(shortened(part, column, key.kind, draft.flavour))
     return replace(key, parts=tuple(parts))
+
+
+def _check_written(draft: Draft, key: Key) -> None:
+    wrong = wrong_key(key, _parts_of(draft, key), draft.flavour)
+    if wrong is not None and draft.session.strict:
+        raise wrong
+
+
+def _check_length(draft: Draft, key: Key) -> None:
+    wrong = too_long(key, _parts_of(draft, key), draft.flavour, draft.engine)
+    if wrong is not None and draft.session.strict:
+        raise wrong
+
+
+def _parts_of(draft: Draft, key: Key) -> list[tuple[KeyPart, Column]]:
+    found = ((part, draft.column(part.column)) for part in key.parts if part.column is not None)
+    return [(part, column) for part, column in found if column is not None]
 
 
 def _without_redundant(keys: list[Key]) -> list[Key]:
@@ -300,7 +290,7 @@ def _settle_primary(draft: Draft, restated: Sequence[AlterAction]) -> None:
     written = {
         action.column.name.lower()
         for action in restated
-        if isinstance(action, AddColumn | ModifyColumn) and action.column.explicit_null
+        if isinstance(action, AddColumn | ModifyColumn) and (action.column.explicit_null or action.column.null_default)
     }
     members = {name.lower() for name in primary.columns}
     if members & written and not draft.flavour.is_mariadb:

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from zdmigrate.flavour import Flavour
 from zdmigrate.history.catalog import Catalog, KeyPart
 
+#: The longest name of a column, key or constraint, in characters.
+MOST_NAME = 64
+
 
 def schema_of(key: str) -> str:
     """The schema part of a catalog key with its dot, or an empty string."""

@@ -15,8 +15,9 @@ from zdmigrate.history.recording import SessionState
 from zdmigrate.history.statements import parse
 from zdmigrate.history.syntax import ChangeDatabase, Opaque, SetVariable
 
-#: The settings a dump is loaded under: tables come in any order, and so do their foreign keys.
-LOADING = SessionState(foreign_key_checks=False)
+#: The settings a dump is loaded under: tables come in any order, so do their foreign keys, and what a server took once
+#: is not refused here, whatever its modes were.
+LOADING = SessionState(sql_mode=frozenset(), foreign_key_checks=False)
 
 _DELIMITER = re.compile(r"delimiter[ \t]+(\S+)[ \t]*\r?(?:\n|$)", re.IGNORECASE)
 _BOUNDED = {"'": re.compile(r"'(?:[^'\\]|\\.|'')*'", re.DOTALL), '"': re.compile(r'"(?:[^"\\]|\\.|"")*"', re.DOTALL)}

@@ -37,6 +37,7 @@ class _Attributes:
     type: ColumnType
     nullable: bool = True
     explicit_null: bool = False
+    null_default: bool = False
     default: Default | None = None
     auto_increment: bool = False
     on_update: str | None = None
@@ -72,6 +73,7 @@ def parse_column(cursor: Cursor, name: str | None = None) -> ColumnDefinition:
         invisible=found.invisible,
         srid=found.srid,
         explicit_null=found.explicit_null,
+        null_default=found.null_default,
     )
     return ColumnDefinition(column, tuple(found.keys), tuple(found.checks), tuple(found.foreign_keys))
 
@@ -94,6 +96,7 @@ def _attribute(cursor: Cursor, found: _Attributes) -> bool:
             found.nullable = found.explicit_null = True
         case "DEFAULT":
             cursor.advance()
+            found.null_default = cursor.token.key == "NULL"
             found.default = parse_default(cursor, found.type)
         case "ON":
             cursor.expect("ON", "UPDATE")
@@ -230,7 +233,10 @@ def parse_default(cursor: Cursor, column_type: ColumnType | None = None) -> Defa
     if literal is not None and not _operator_follows(cursor):
         return literal
     cursor.position = start
-    return Default(_bare_expression(cursor), "expression")
+    expression = _bare_expression(cursor)
+    if not cursor.mariadb:
+        raise cursor.problem("MySQL wants a DEFAULT that is an expression in parentheses")
+    return Default(expression, "expression")
 
 
 def _whole_literal(tokens: Sequence[Token], column_type: ColumnType | None, parent: Cursor) -> Default | None:
@@ -295,7 +301,7 @@ def parse_literal(cursor: Cursor, column_type: ColumnType | None = None) -> Defa
         return Default(cursor.string(), quoted=True)
     if token.kind == "bits":
         cursor.advance()
-        return Default(_bits_text(token, column_type))
+        return _bits_default(token.text, column_type)
     if token.kind == "bound":
         cursor.advance()
         value = token.value
@@ -312,12 +318,12 @@ def _introduces(token: Token) -> bool:
     return token.text.startswith("_") or token.key in ("DATE", "TIME", "TIMESTAMP", "N")
 
 
-def _bits_text(token: Token, column_type: ColumnType | None) -> str:
+def _bits_default(text: str, column_type: ColumnType | None) -> Default:
     """A hexadecimal or bit literal as the column keeps it: text for texts, else a number."""
-    if column_type is not None and column_type.name in _TEXTUAL | _BYTES:
-        data = bits_value(token.text)
-        try:
-            return data.decode()
-        except UnicodeDecodeError:
-            return data.decode("latin-1")
-    return str(bits_number(token.text))
+    if column_type is None or column_type.name not in _TEXTUAL | _BYTES:
+        return Default(str(bits_number(text)))
+    data = bits_value(text)
+    try:
+        return Default(data.decode(), quoted=True)
+    except UnicodeDecodeError:
+        return Default(data.decode("latin-1"), quoted=True)

@@ -107,6 +107,8 @@ def parse_part(cursor: Cursor) -> KeyPart:
     expression: str | None = None
     length: int | None = None
     if cursor.key == "(":
+        if cursor.mariadb:
+            raise cursor.problem("MariaDB has no keys over expressions")
         inner = unwrapped(cursor.inside())
         if len(inner) == 1 and inner[0].kind in ("word", "name"):
             column = inner[0].text
