@@ -2,7 +2,7 @@
 
     python -m scripts.run_report_sample                  # MySQL, 200,000 rows: about a minute
     python -m scripts.run_report_sample mariadb --rows 5000000 --pause 0.005
-    python -m scripts.run_report_sample --render         # only the schema, and the page from its JSON; no server
+    python -m scripts.run_report_sample --render         # only the schema, and each sample's page; no server
 
 `zdmigrate apply` takes an ALTER that copies a table replica-first, on a throwaway pair, while four writers add to that
 table. Then every write that was acknowledged has to be there once on both nodes, and their tables have to be equal.
@@ -57,9 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     SCHEMA.write_text(json.dumps(run_json.schema(), indent=2) + "\n", encoding="utf-8")
     if options.render:
-        for path in SAMPLES.values():
-            if (there := path.with_suffix(".json")).exists():
-                path.with_suffix(".html").write_text(run_html.render(run_json.read(there.read_bytes())), "utf-8")
+        for there in (DOCS / "samples").glob("*.json"):
+            there.with_suffix(".html").write_text(run_html.render(run_json.read(there.read_bytes())), "utf-8")
         return 0
     return sample(options.server, options.rows, options.pause)
 

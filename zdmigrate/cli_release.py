@@ -15,6 +15,7 @@ from zdmigrate.cli_report import given, hearing, report_option, reported
 from zdmigrate.errors import UsageError
 
 if TYPE_CHECKING:
+    from zdmigrate.run.release.journal import Entry
     from zdmigrate.run.release.prepare import Prepared
     from zdmigrate.run.release.spec import ReleaseSpec
     from zdmigrate.run.release.status import Status
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 @click.option("--undo", is_flag=True, help="Bring the old version back to the nodes that were changed.")
 @click.option("--status", "show", is_flag=True, help="Show how far the release is, and what every node does.")
 @click.option("--forget", is_flag=True, help="Give an unfinished release up; nodes and database stay as they are.")
+@click.option("--repeat", is_flag=True, help="Carry out once more what is done: hooks, backfill, what is pending.")
 @report_option
 @click.pass_context
 def release(
@@ -39,6 +41,7 @@ def release(
     undo: bool,
     show: bool,
     forget: bool,
+    repeat: bool,
     report_folder: Path | None,
 ) -> None:
     """Carry a whole release out, as FILE (release.toml) describes it; or go on where it stopped.
@@ -49,6 +52,8 @@ def release(
         raise UsageError("--undo, --status and --forget are three things; give one of them")
     if dry_run and (show or forget):
         raise UsageError("--dry-run is for a release or --undo")
+    if repeat and (undo or show or forget):
+        raise UsageError("--repeat is for a release")
     from zdmigrate.run.release import release as releases
     from zdmigrate.run.release import status as statuses
     from zdmigrate.run.release.read import read_release
@@ -84,17 +89,20 @@ def release(
         _told(told)
 
     with reported(recorder, report_folder):
-        done = releases.release(
+        ending = releases.release(
             spec,
             confirm,
             run=command_line,
             undo=undo,
             rehearse=dry_run,
+            repeat=repeat,
             again=releases.shown_command(file, yes=yes),
             listener=listen,
             began=recorder.begin,
         )
-    if done:
+    if ending.kind == "already":
+        _show_already(spec, ending.entry)
+    elif ending.kind == "done":
         click.echo(f"{'back to the old version' if undo else spec.new + ' is released'}")
     elif not dry_run:
         click.echo("nothing was changed")
@@ -135,6 +143,14 @@ def _show(spec: ReleaseSpec, prepared: Prepared, *, commands: bool) -> None:
                 click.echo(f"  {name:<9} what is pending then")
 
 
+def _show_already(spec: ReleaseSpec, entry: Entry) -> None:
+    pending = "" if spec.alembic is None else ", and no revision is pending"
+    click.echo(
+        f"nothing to do: {entry.new} was released at {_when(entry.updated)} by {entry.owner} (release {entry.id}) and "
+        f"runs on every node{pending}; --repeat carries it out once more"
+    )
+
+
 def _commands_of(spec: ReleaseSpec, prepared: Prepared, step: str, nodes: Sequence[str]) -> list[str]:
     """The commands of a step, filled in."""
     from zdmigrate.run.release.commands import fill, values_of
@@ -167,9 +183,9 @@ def _show_status(spec: ReleaseSpec, status: Status) -> None:
         click.echo("no release was made from here")
     else:
         way = " (being taken back)" if entry.direction == "undo" and entry.unfinished else ""
-        since = datetime.fromtimestamp(entry.updated).astimezone().isoformat(" ", "seconds")
         click.echo(
-            f"release {entry.id}: {entry.old or '?'} -> {entry.new}, {entry.state}{way} since {since}, by {entry.owner}"
+            f"release {entry.id}: {entry.old or '?'} -> {entry.new}, {entry.state}{way} since {_when(entry.updated)}, "
+            f"by {entry.owner}"
         )
         if entry.reason and entry.state == "paused":
             click.echo(f"  because: {entry.reason}")
@@ -183,6 +199,10 @@ def _show_status(spec: ReleaseSpec, status: Status) -> None:
         click.echo(f"the nodes cannot be looked at: {status.problem}")
     if status.next is not None:
         click.echo(f"next: {status.next}")
+
+
+def _when(at: float) -> str:
+    return datetime.fromtimestamp(at).astimezone().isoformat(" ", "seconds")
 
 
 def _told(told: Told) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import secrets
+import shutil
 import signal
 import sys
 import tempfile
@@ -15,14 +17,14 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
 from scripts.story.outcome import Outcome
 from scripts.story.page import page
 from scripts.story.place import Place, Plan, open_place
-from scripts.story.visit import Trouble, Visitors, Watch
+from scripts.story.trouble import MOMENTS, Chance, Trouble
+from scripts.story.visit import Visitors, Watch
 from scripts.story.ways import Release, Usual, kill_node
 
 TROUBLES = ("none", "redis", "node", "tool")
@@ -38,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asked.output.mkdir(parents=True, exist_ok=True)
         stem = asked.output / asked.name
         stem.with_suffix(".log").write_text(logs(Path(name)))
+        for report in Path(name).glob("state/zdmigrate/reports/*-release-*.html"):  # one: a kill leaves none
+            shutil.copy(report, asked.output / f"{asked.name}-report.html")
     stem.with_suffix(".html").write_text(page(outcome))
     stem.with_suffix(".json").write_text(json.dumps(outcome.figures(), indent=2) + "\n")
     for name, value in outcome.figures().items():
@@ -60,11 +64,13 @@ def tell(asked: argparse.Namespace, folder: Path) -> Outcome:
     with open_place(plan, folder) as place:
         print(f"servers and {plan.orders:,} orders are there after {time.time() - began:.0f} s", flush=True)
         place.start_nodes("1.0")
-        way = Usual(place) if asked.usual else Release(place)
+        chance = _chance(asked, place)
+        way = Usual(place) if asked.usual else Release(place, chance.rest)
         with ExitStack() as during:
             watch = during.enter_context(Watch(place))
-            trouble = _trouble(asked.trouble, place, way)
+            trouble = _trouble(asked.trouble, place, way, chance)
             if trouble is not None:
+                print(f"{asked.trouble} is going to be killed: {chance}", flush=True)
                 during.enter_context(trouble)
             visitors = during.enter_context(Visitors(place, shoppers=asked.shoppers))
             time.sleep(asked.before)
@@ -76,8 +82,7 @@ def tell(asked: argparse.Namespace, folder: Path) -> Outcome:
         marks = [*way.marks(), *watch.marks]
         if trouble is not None:
             marks += trouble.marks
-            if not trouble.marks:
-                reasons.append(f"the trouble did not come: {trouble.error or 'its step was not seen'}")
+            reasons += trouble.reasons()
         return Outcome(
             title=_title(asked),
             samples=visitors.samples(),
@@ -88,19 +93,22 @@ def tell(asked: argparse.Namespace, folder: Path) -> Outcome:
             sessions=ledger["sessions"],
             marks=marks,
             reasons=reasons,
-            facts=_facts(asked, place, began),
+            facts=_facts(asked, place, began) | ({"killed": f"{asked.trouble}: {chance}"} if trouble else {}),
         )
 
 
-def _trouble(name: str, place: Place, way: Release | Usual) -> Trouble | None:
+def _chance(asked: argparse.Namespace, place: Place) -> Chance:
+    seed = secrets.randbelow(1_000_000) if asked.seed is None else asked.seed
+    *others, _ = place.nodes  # the last one is what `--trouble node` kills
+    return Chance.of(seed, asked.at, others)
+
+
+def _trouble(name: str, place: Place, way: Release | Usual, chance: Chance) -> Trouble | None:
     """What is to happen in the middle, and when."""
     if name == "none":
         return None
     if not isinstance(way, Release):
         raise SystemExit("--trouble is for our way of releasing")
-
-    def second_node_drains(event: dict[str, Any]) -> bool:
-        return (event["step"], event["node"], event["outcome"]) == ("drain", "web2", "begun")
 
     def redis_dies() -> str:
         place.redis.kill()
@@ -109,15 +117,16 @@ def _trouble(name: str, place: Place, way: Release | Usual) -> Trouble | None:
         return f"Redis killed, back after {_OUT_SECONDS:.0f} s"
 
     def node_dies() -> str:
-        kill_node(place.folder / "web4.pid")
-        return "web4 killed"
+        last = list(place.nodes)[-1]
+        kill_node(place.folder / f"{last}.pid")
+        return f"{last} killed"
 
     def tool_dies() -> str:
         way.kill()
-        return "release tool killed"
+        return f"release tool killed ({chance.at}), again after {chance.rest:.0f} s"
 
     what = {"redis": redis_dies, "node": node_dies, "tool": tool_dies}[name]
-    return Trouble(way.events, second_node_drains, what)
+    return Trouble(way.events, way.log, chance, what)
 
 
 def _stored(place: Place) -> dict[str, int]:
@@ -184,7 +193,9 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m scripts.story", description=__doc__)
     parser.add_argument("--flavour", choices=("mysql", "mariadb"), default="mysql")
     parser.add_argument("--sessions", choices=("mirrored", "redis", "sql"), default="mirrored")
-    parser.add_argument("--trouble", choices=TROUBLES, default="none", help="what is killed while web2 drains")
+    parser.add_argument("--trouble", choices=TROUBLES, default="none", help="what is killed in the middle")
+    parser.add_argument("--at", choices=("random", *MOMENTS), default="drain", help="when (default: a node drains)")
+    parser.add_argument("--seed", type=int, help="of which node, and how long after that; printed")
     parser.add_argument("--usual", action="store_true", help="restart everything, and plain `alembic upgrade head`")
     parser.add_argument("--nodes", type=int, default=4)
     parser.add_argument("--shoppers", type=int, default=8)

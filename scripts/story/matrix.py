@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from scripts.story.trouble import MOMENTS
+
 _RUN_SECONDS = 1800
 
 RUNS: Mapping[str, tuple[str, ...]] = {
@@ -22,7 +24,11 @@ RUNS: Mapping[str, tuple[str, ...]] = {
     "mysql-sql": ("--sessions", "sql"),
     "mysql-redis-killed": ("--trouble", "redis"),
     "mysql-node-killed": ("--trouble", "node"),
-    "mysql-tool-killed": ("--trouble", "tool"),
+    **{f"mysql-tool-killed-{at}": ("--trouble", "tool", "--at", at) for at in MOMENTS},
+    **{
+        f"mariadb-tool-killed-{at}": ("--flavour", "mariadb", "--trouble", "tool", "--at", at)
+        for at in ("switchover", "random")
+    },
     "mysql-usual": ("--usual",),
 }
 _COLUMNS = {
@@ -36,6 +42,7 @@ _COLUMNS = {
     "longest_ms": "longest page, ms",
     "longest_silence_s": "longest without any page, s",
     "whole run": "whole run",
+    "killed": "killed",
 }
 
 
@@ -45,16 +52,18 @@ def main() -> int:
     parser.add_argument("runs", nargs="*", help=f"of {', '.join(RUNS)}; all but the usual way by default")
     parser.add_argument("--output", type=Path, default=Path("build/story"))
     parser.add_argument("--orders", type=int, default=120_000)
+    parser.add_argument("--seed", type=int, help="of what is killed when; by default another one each time, printed")
     asked = parser.parse_args()
     names = asked.runs or [name for name in RUNS if name != "mysql-usual"]
     if unknown := sorted(set(names) - set(RUNS)):
         parser.error(f"there is no run {unknown[0]}; there are {', '.join(RUNS)}")
+    seed = [] if asked.seed is None else ["--seed", str(asked.seed)]
     green = True
     for name in names:
         print(f"=== {name}", flush=True)
         command = [sys.executable, "-m", "scripts.story", "--name", name, "--output", str(asked.output)]
         code = subprocess.run(
-            [*command, "--orders", str(asked.orders), *RUNS[name]], timeout=_RUN_SECONDS, check=False
+            [*command, "--orders", str(asked.orders), *seed, *RUNS[name]], timeout=_RUN_SECONDS, check=False
         ).returncode
         green &= code == 0
     print(table({name: asked.output / f"{name}.json" for name in names}))

@@ -183,6 +183,7 @@ class Place:
             "PYTHON": sys.executable,
             "PYTHONPATH": str(ROOT),
             "SHOP_RUN": str(self.folder),
+            "XDG_STATE_HOME": str(self.folder / "state"),
             "SHOP_DATABASES": " ".join(databases),
             "SHOP_ADMIN_PASSWORD": self.admin_password,
             "ZDSESSION_STORE": stores[self.plan.sessions],

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -117,43 +116,6 @@ def _connect(url: URL) -> pymysql.Connection[Any]:
         host=url.host, port=url.port or 0, user=url.username, password=str(url.password), autocommit=True,
         connect_timeout=2, read_timeout=5,
     )  # fmt: skip
-
-
-class Trouble:
-    """Does something nasty, once, when the release has come to a given step.
-
-    Args:
-        events: the release's own file of events.
-        when: whether this event is the moment.
-        what: what is done then; its result is the name for the chart.
-    """
-
-    def __init__(self, events: Path, when: Callable[[dict[str, Any]], bool], what: Callable[[], str]) -> None:
-        self.marks: list[Mark] = []
-        self.error: BaseException | None = None
-        self._events, self._when, self._what = events, when, what
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._wait)
-
-    def __enter__(self) -> Trouble:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _wait(self) -> None:
-        while not self._end.wait(0.05):
-            if any(self._when(event) for event in read_events(self._events)):
-                began = time.time()
-                try:
-                    name = self._what()
-                except BaseException as error:
-                    self.error = error
-                    return
-                self.marks.append(Mark(began, name))
-                return
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:

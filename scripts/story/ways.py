@@ -26,10 +26,15 @@ _TO_NODES = {"drain", "stop", "start", "smoke", "admit"}
 
 
 class Release:
-    """`zdmigrate release`, started again where it was killed."""
+    """`zdmigrate release`, started again where it was killed.
 
-    def __init__(self, place: Place) -> None:
+    Args:
+        rest: seconds until then.
+    """
+
+    def __init__(self, place: Place, rest: float = 0.0) -> None:
         self._place = place
+        self._rest = rest
         place.write_topology()
         self._file = place.write_release()
         self.events = place.folder / "journal" / "events.jsonl"
@@ -49,6 +54,7 @@ class Release:
                 code = self.process.wait(_RELEASE_SECONDS)
             if code != -signal.SIGKILL:
                 break
+            time.sleep(self._rest)
         return [] if code == 0 else [f"zdmigrate release ended with {code}: {_tail(self.log)}"]
 
     def kill(self) -> None:

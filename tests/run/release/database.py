@@ -48,6 +48,13 @@ def write_history(folder: Path) -> None:
         before = repr(name)
 
 
+def add_revision(folder: Path) -> None:
+    """One more, of the expand phase."""
+    body = 'op.add_column("customer", sa.Column("nick", sa.String(40), nullable=True))'
+    text = _REVISION.format(name="r5", before=repr("r4"), body=body, comment="")
+    (folder / "migrations" / "versions" / "r5.py").write_text(text)
+
+
 def write_manifests(folder: Path) -> None:
     """What versions 1 and 2 map."""
     for version, column in (("1", "name"), ("2", "first_name")):

@@ -265,13 +265,18 @@ def open_shop(folder: Path, store: str, nodes: Sequence[Mapping[str, str]], star
         shop.close()
 
 
+def database(redis_url: str, number: int) -> str:
+    """Another database of a Redis, for a shop beside others."""
+    return f"{redis_url.rpartition('/')[0]}/{number}"
+
+
 def toml(tables: Mapping[str, Any]) -> str:
-    """Tables, lists of tables and plain values, as TOML."""
+    """Tables, lists of tables and plain values, as TOML; a value that is None is left out."""
     lines = []
     for name, content in tables.items():
         for table in content if isinstance(content, list) else [content]:
             lines.append(f"[[{name}]]" if isinstance(content, list) else f"[{name}]")
-            lines += [f"{key} = {_value(value)}" for key, value in table.items()]
+            lines += [f"{key} = {_value(value)}" for key, value in table.items() if value is not None]
     return "\n".join(lines) + "\n"
 
 

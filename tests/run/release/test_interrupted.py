@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -108,6 +109,66 @@ def test_a_failed_smoke_test_pauses_and_undo_brings_the_old_version_back(shop: S
     assert ("smoke", "web2", "failed") in [(step.name, step.node, step.outcome) for step in back.earlier]
     refused = shop.run("--undo", "--yes")
     assert (refused.returncode, "there is no release of 2 to take back" in refused.stderr) == (6, True)
+
+
+class Noted:
+    """Releases whose commands note that they ran."""
+
+    whole = ("before", "before_node", "before_node", "backfill", "after")
+
+    def __init__(self, shop: Shop) -> None:
+        self.said = ""
+        self._shop = shop
+        self._log = shop.folder / "ran"
+        shop.write(
+            hooks={name: [self.command(name)] for name in ("before", "after", "before_node")},
+            phases={"backfill": [self.command("backfill")]},
+        )
+
+    def command(self, name: str) -> str:
+        return f"echo {name} >> {self._log}"
+
+    def __call__(self, *arguments: str) -> tuple[str, ...]:
+        """Which commands ran in a release that ends well."""
+        self._log.write_text("")
+        done = self._shop.run("--yes", *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        wanted = "1" if "--undo" in arguments else "2"
+        assert self._shop.versions() == {name: {wanted} for name in self._shop.names}
+        self.said = done.stdout
+        return tuple(self._log.read_text().split())
+
+
+def test_what_is_done_is_not_done_again(shop: Shop, proxy: HAProxy) -> None:
+    """Unless the file asks for something else, or somebody for all of it."""
+    ran = Noted(shop)
+    assert ran() == ran.whole
+    pids, events = [shop.pid(name) for name in shop.names], shop.events()
+    for arguments in ((), ("--dry-run",)):
+        assert ran(*arguments) == ()
+        assert re.match(
+            r"nothing to do: 2 was released at \d{4}-\d\d-\d\d .+ by .+ \(release [0-9a-f]{8}\) and runs on every "
+            "node; --repeat carries it out once more\n$",
+            ran.said,
+        )
+    assert (shop.events(), len(shop.reports())) == (events, 1)
+    assert ran("--repeat") == ("before", "backfill", "after")
+    shop.write(phases={"backfill": [ran.command("more")]})
+    assert ran() == ("before", "more", "after")
+    assert [shop.pid(name) for name in shop.names] == pids
+
+
+@pytest.mark.soak
+def test_what_was_taken_back_or_is_a_restart_is_done_again(shop: Shop, proxy: HAProxy) -> None:
+    ran = Noted(shop)
+    assert ran() == ran.whole
+    assert ran("--undo") == ("before_node", "before_node")
+    assert ran() == ran.whole
+    assert ran() == ()
+    shop.write(versions={"old": "2"})
+    assert ran() == ran() == ran.whole, "a restart"
+    shop.write(versions={"old": None})
+    assert ran() == (), "the same without a restart is done"
 
 
 @pytest.mark.soak

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.run.release.balancing import apache_in_front_of, haproxy_in_front_of, nginx_in_front_of
-from tests.run.release.shop import QUICK, START, Shop, open_shop, until
+from tests.run.release.shop import QUICK, START, Shop, database, open_shop, until
 from tests.servers.apache import Apache
 from tests.servers.haproxy import HAProxy
 from tests.servers.nginx import Nginx
@@ -26,15 +26,13 @@ _OPENERS: dict[str, Callable[[Shop], AbstractContextManager[Balancer]]] = {
 
 
 def test_rolling_restarts_drop_nothing(redis_url: str, tmp_path: Path) -> None:
-    """Behind the three of them at once: most of it is waiting. gunicorn, slow to start, is behind one."""
-    with ThreadPoolExecutor(len(_OPENERS)) as pool:
+    """Ten behind each of the three at once: most of it is waiting. Four are of gunicorn, which is slow to start."""
+    asked = [("haproxy", 4, START, 2), ("haproxy", 6, QUICK, 3), ("nginx", 10, QUICK, 5), ("apache", 10, QUICK, 5)]
+    with ThreadPoolExecutor(len(asked)) as pool:
         runs = [
-            pool.submit(
-                _restart, kind, _database(redis_url, number), tmp_path / kind, 10,
-                start=START if kind == "haproxy" else QUICK, nodes=2 if kind == "haproxy" else 5,
-            )
-            for number, kind in enumerate(_OPENERS, 1)
-        ]  # fmt: skip
+            pool.submit(_restart, kind, database(redis_url, number), tmp_path / f"{number}", times, start, nodes)
+            for number, (kind, times, start, nodes) in enumerate(asked, 1)
+        ]
         for run in runs:
             run.result()
 
@@ -42,14 +40,10 @@ def test_rolling_restarts_drop_nothing(redis_url: str, tmp_path: Path) -> None:
 @pytest.mark.soak
 @pytest.mark.parametrize("kind", _OPENERS)
 def test_many_rolling_restarts_drop_nothing(redis_url: str, tmp_path: Path, kind: str) -> None:
-    _restart(kind, redis_url, tmp_path / kind, int(os.environ.get("ZD_RESTARTS", "200")))
+    _restart(kind, redis_url, tmp_path / kind, int(os.environ.get("ZD_RESTARTS", "200")), START, 2)
 
 
-def _database(redis_url: str, number: int) -> str:
-    return f"{redis_url.rpartition('/')[0]}/{number}"
-
-
-def _restart(kind: str, store: str, folder: Path, times: int, *, start: str = START, nodes: int = 2) -> None:
+def _restart(kind: str, store: str, folder: Path, times: int, start: str, nodes: int) -> None:
     """Restart nodes of the same version, in releases that restart each of them."""
     folder.mkdir()
     named = [{"name": f"web{number}"} for number in range(1, nodes + 1)]

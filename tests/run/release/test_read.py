@@ -144,10 +144,32 @@ def test_a_group_or_place_that_serves_nobody_is_refused(tmp_path: Path) -> None:
         read_release(written(tmp_path, placed.replace('new = "2.0"', 'new = "2.0"\nold = "2.0"')))
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        ('start = "start {node}"', 'start = "begin {node}"', True),
+        ("[versions]", "drain_quiet = 9\n[versions]", True),
+        ('server = "second"', 'server = "other"', True),
+        ("[balancer]", "[[smoke]]\npath = '/'\n[balancer]", True),
+        ('new = "2.0"', 'new = "2.0"\nold = "1.0"', True),
+        ('new = "2.0"', 'new = "2.1"', False),
+        ('name = "web2"', 'name = "web3"', False),
+        ("[balancer]", "[phases]\nbackfill = ['true']\n[balancer]", False),
+        ("[balancer]", "[hooks]\nafter_node = ['true']\n[balancer]", False),
+        ("[versions]", 'alembic = "alembic.ini"\ndatabase = "mysql://db1/shop"\n[versions]', False),
+    ],
+)
+def test_what_makes_it_another_release(tmp_path: Path, before: str, after: str, same: bool) -> None:
+    """What is to be done, not how."""
+    other = read_release(written(tmp_path, GOOD.replace(before, after)))
+    assert (read_release(written(tmp_path, GOOD)).asked == other.asked) is same
+
+
 def test_other_ways_to_ask_for_too_much(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(written(tmp_path, GOOD))
     assert run(["release", path, "--undo", "--status"]) == 2
     assert run(["release", path, "--forget", "--dry-run"]) == 2
+    assert run(["release", path, "--repeat", "--undo"]) == 2
     assert run(["release", str(tmp_path / "none.toml")]) == 2
     assert "cannot be read: No such file" in capsys.readouterr().err
     assert run(["release", path, "--status"]) == 2

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.run.release.balancing import haproxy_in_front_of
-from tests.run.release.shop import open_shop, until
+from tests.run.release.shop import database, open_shop, until
 from tests.servers.haproxy import HAProxy
 from tests.visitors import Visitors
 
@@ -46,9 +47,21 @@ def watched(proxy: HAProxy) -> Iterator[Watch]:
         watch._thread.join()
 
 
-def test_groups(redis_url: str, tmp_path: Path) -> None:
+def test_groups_and_surge(redis_url: str, tmp_path: Path) -> None:
+    """At once: most of it is waiting."""
+    with ThreadPoolExecutor() as pool:
+        runs = [
+            pool.submit(release, database(redis_url, number), tmp_path / release.__name__)
+            for number, release in enumerate((_groups, _surge), 1)
+        ]
+        for run in runs:
+            run.result()
+
+
+def _groups(store: str, folder: Path) -> None:
+    folder.mkdir()
     nodes = [{"name": f"web{number}", "group": "ab"[number % 2]} for number in range(4)]
-    with open_shop(tmp_path, redis_url, nodes) as shop, haproxy_in_front_of(shop) as proxy:
+    with open_shop(folder, store, nodes) as shop, haproxy_in_front_of(shop) as proxy:
         shop.write(release={"strategy": "groups"})
         shop.start("1")
         until(lambda: up(proxy) == set(shop.names), "nodes that are up")
@@ -62,9 +75,10 @@ def test_groups(redis_url: str, tmp_path: Path) -> None:
         assert begun[:4] == [("drain", "web0"), ("drain", "web2"), ("stop", "web0"), ("stop", "web2")]
 
 
-def test_surge(redis_url: str, tmp_path: Path) -> None:
+def _surge(store: str, folder: Path) -> None:
+    folder.mkdir()
     nodes = [{"name": f"web{place}{slot}", "place": place} for place in "ab" for slot in "12"]
-    with open_shop(tmp_path, redis_url, nodes) as shop, haproxy_in_front_of(shop) as proxy:
+    with open_shop(folder, store, nodes) as shop, haproxy_in_front_of(shop) as proxy:
         shop.write(release={"strategy": "surge"})
         shop.start("1")  # all four, so that the fleet has heard of the idle ones and need not be waited for
         shop.stop("weba2", "webb2")

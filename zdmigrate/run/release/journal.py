@@ -36,10 +36,11 @@ class Entry:
 
     Attributes:
         serial: grows with every change.
-        finished: phases and backfills that are over.
+        finished: phases and commands that are over.
+        begun: those of them that were begun and not refused: each may have changed something.
         marks: what was noted about each node.
-        contract: whether a contract was begun, after which the old version cannot come back.
         reason: why it paused.
+        asked: digest of what its file asked for (`ReleaseSpec.asked`); "" where that was not noted.
     """
 
     id: str
@@ -55,8 +56,9 @@ class Entry:
     owner: str = ""
     updated: float = 0.0
     finished: list[str] = field(default_factory=list)
+    begun: list[str] = field(default_factory=list)
     marks: dict[str, list[Mark]] = field(default_factory=dict)
-    contract: bool = False
+    asked: str = ""
 
     @property
     def unfinished(self) -> bool:
@@ -88,9 +90,9 @@ class Journal:
         """
         return read_journal(self.folder)
 
-    def begin(self, *, new: str, old: str, strategy: Strategy, nodes: list[str]) -> Entry:
+    def begin(self, *, new: str, old: str, strategy: Strategy, nodes: list[str], asked: str = "") -> Entry:
         """A new release."""
-        entry = Entry(secrets.token_hex(4), new, old, strategy, nodes, time.time())
+        entry = Entry(secrets.token_hex(4), new, old, strategy, nodes, time.time(), asked=asked)
         self.write(entry)
         return entry
 

@@ -7,7 +7,7 @@ at once, a `kill -9` ends it with us, and the run it leaves behind is gone on wi
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -48,15 +48,16 @@ class Migrations:
             ZdmigrateError: the servers or the history cannot be read.
         """
         unfinished, revisions = self._look()
-        if unfinished:
-            return [f"run {unfinished}"]
-        others = [side for name, side in _SIDES.items() if name != phase]
-        found = []
-        for revision, side in revisions:
-            if side in others:
-                break
-            found.append(revision)
-        return found
+        return [f"run {unfinished}"] if unfinished else _leading(revisions, phase)
+
+    def idle(self, phases: Iterable[PhaseName]) -> bool:
+        """Whether nothing is pending in any of these phases, as `pending` has it; one look for all.
+
+        Raises:
+            ZdmigrateError: the servers or the history cannot be read.
+        """
+        unfinished, revisions = self._look()
+        return not unfinished and not any(_leading(revisions, phase) for phase in phases)
 
     def apply(self, phase: PhaseName, *, reports: Path | None = None, dry_run: bool = False) -> int:
         """Have a phase carried out; the exit code of `zdmigrate apply`. `reports`: where it leaves its report."""
@@ -147,6 +148,17 @@ class Migrations:
         topology = database_servers(self._spec)
         assert topology is not None
         return topology
+
+
+def _leading(revisions: Sequence[tuple[str, Phase]], phase: PhaseName) -> list[str]:
+    """The first of the pending revisions, up to one that belongs to another phase."""
+    others = [side for name, side in _SIDES.items() if name != phase]
+    found = []
+    for revision, side in revisions:
+        if side in others:
+            break
+        found.append(revision)
+    return found
 
 
 def database_servers(spec: ReleaseSpec) -> Topology | None:

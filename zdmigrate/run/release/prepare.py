@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from zdmigrate.errors import UsageError, ZdmigrateError
 from zdmigrate.run.errors import RefusedError
@@ -23,6 +24,7 @@ from zdmigrate.run.release.telling import Steps
 from zdsession.errors import StoreUnavailableError
 
 CommandLine = Callable[[Sequence[str]], int]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Prepared:
         going_on: whether it was begun before.
         phases: what is pending of each phase; not known of those after the nodes.
         actions: the steps for nodes.
+        already: the release that did all of this before, when nothing of it is left to do now.
     """
 
     entry: Entry
@@ -41,6 +44,7 @@ class Prepared:
     phases: tuple[tuple[PhaseName, tuple[str, ...]], ...]
     actions: tuple[Action, ...]
     others: tuple[str, ...]
+    already: Entry | None = None
 
     @property
     def undoing(self) -> bool:
@@ -110,8 +114,11 @@ def newest(local: Entry | None, copy: object) -> Entry | None:
     return max(local, other, key=lambda entry: (entry.unfinished, entry.updated))
 
 
-def prepare(tools: Tools, *, undo: bool) -> Prepared:
+def prepare(tools: Tools, *, undo: bool, repeat: bool = False) -> Prepared:
     """Look at everything, and refuse what cannot be.
+
+    Args:
+        repeat: what was finished before is to be done once more.
 
     Raises:
         RefusedError, UsageError, StepError: with what is in the way.
@@ -140,12 +147,26 @@ def prepare(tools: Tools, *, undo: bool) -> Prepared:
     elif undo:
         _refuse_impossible_undo(tools, entry)
     others = tuple(node.id for node in tools.fleet.others(tuple(node.name for node in spec.nodes)))
-    return Prepared(entry, going_on, views, _phases(tools, entry), tuple(remaining(views, goal_of(entry))), others)
+    actions = tuple(remaining(views, goal_of(entry)))
+    if kept is not None and not going_on and not repeat and not actions and _did_all(tools, kept):
+        return Prepared(entry, going_on, views, (), (), others, kept)
+    return Prepared(entry, going_on, views, _phases(tools, entry), actions, others)
 
 
 def fresh(spec: ReleaseSpec) -> Entry:
     """A release that is not begun."""
-    return Entry("", spec.new, spec.old or "", spec.strategy, [node.name for node in spec.nodes], 0.0)
+    names = [node.name for node in spec.nodes]
+    return Entry("", spec.new, spec.old or "", spec.strategy, names, 0.0, asked=spec.asked)
+
+
+def _did_all(tools: Tools, kept: Entry) -> bool:
+    """Whether that release carried out what the file asks for, and no revision came since."""
+    if kept.state != "done" or kept.asked != tools.spec.asked:
+        return False
+    if tools.spec.alembic is None:
+        return True
+    with tools.stopping.interrupting():
+        return _pending(lambda: tools.migrations.idle(_wanted(tools.spec)), "the release")
 
 
 def _refuse_another(spec: ReleaseSpec, kept: Entry) -> None:
@@ -212,7 +233,9 @@ def _old_version(spec: ReleaseSpec, views: Sequence[NodeView]) -> str:
 
 def _old_before(kept: Entry | None, spec: ReleaseSpec) -> str:
     """What the release that brought this very version replaced; "" if that is not known."""
-    return kept.old if kept is not None and kept.state == "done" and kept.new == spec.new else ""
+    if kept is None or kept.state != "done" or kept.new != spec.new or kept.old == kept.new:
+        return ""  # one that only restarted nodes replaced nothing
+    return kept.old
 
 
 def _not_whole(spec: ReleaseSpec, views: Sequence[NodeView]) -> list[str]:
@@ -237,12 +260,16 @@ def _not_whole(spec: ReleaseSpec, views: Sequence[NodeView]) -> list[str]:
 def _phases(tools: Tools, entry: Entry) -> tuple[tuple[PhaseName, tuple[str, ...]], ...]:
     if entry.direction == "undo" or tools.spec.alembic is None:
         return ()
-    wanted = [name for name in PHASES if getattr(tools.spec.phases, name)]
+    wanted = _wanted(tools.spec)
     if "expand" not in wanted or "expand" in entry.finished:
         return tuple((name, ()) for name in wanted if name not in entry.finished and name != "expand")
     with tools.stopping.interrupting():
         expand = tuple(pending_of(tools.migrations, "expand"))
     return tuple((name, expand if name == "expand" else ()) for name in wanted)
+
+
+def _wanted(spec: ReleaseSpec) -> list[PhaseName]:
+    return [name for name in PHASES if getattr(spec.phases, name)]
 
 
 def pending_of(migrations: Migrations, phase: PhaseName) -> list[str]:
@@ -251,9 +278,13 @@ def pending_of(migrations: Migrations, phase: PhaseName) -> list[str]:
     Raises:
         StepError: nobody can say.
     """
+    return _pending(lambda: migrations.pending(phase), phase)
+
+
+def _pending(ask: Callable[[], T], what: str) -> T:
     try:
-        return migrations.pending(phase)
+        return ask()
     except UsageError:
         raise
     except ZdmigrateError as error:
-        raise StepError(f"what is pending for {phase} cannot be told: {error}") from error
+        raise StepError(f"what is pending for {what} cannot be told: {error}") from error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -145,3 +147,12 @@ class ReleaseSpec:
     def serving(self) -> int:
         """How many nodes run when nothing is being changed."""
         return len({node.place or node.name for node in self.nodes})
+
+    @property
+    def asked(self) -> str:
+        """Digest of what is to be done, not of how: version, nodes, phases with their commands, and hooks."""
+        wanted = {
+            "new": self.new, "nodes": sorted(node.name for node in self.nodes), "migrations": self.alembic is not None,
+            "phases": asdict(self.phases), "hooks": asdict(self.hooks),
+        }  # fmt: skip
+        return sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:16]
