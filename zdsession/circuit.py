@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from zdsession.errors import StoreUnavailableError
 from zdsession.events import emit
 from zdsession.record import Change, Found, Record, Saved
 from zdsession.stores.base import Store
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -40,12 +41,12 @@ class Circuit:
         """Whether calls are being refused."""
         return self._opened_at is not None
 
-    def call(self, ask: Callable[[], T]) -> T:
+    def call(self, ask: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What ``ask`` returns. Only StoreUnavailableError counts as a failure, and is passed on."""
         if self._opened_at is not None:
             self._enter()
         try:
-            answer = ask()
+            answer = ask(*args, **kwargs)
         except StoreUnavailableError:
             self._fail()
             raise
@@ -90,28 +91,28 @@ class GuardedStore:
         self.circuit = circuit
 
     def load(self, record_id: str) -> Record | None:
-        return self._call(lambda: self._store.load(record_id))
+        return self._call(self._store.load, record_id)
 
     def create(self, record_id: str, record: Record) -> bool:
-        return self._call(lambda: self._store.create(record_id, record))
+        return self._call(self._store.create, record_id, record)
 
     def save(self, record_id: str, base: Record, change: Change) -> Saved:
-        return self._call(lambda: self._store.save(record_id, base, change))
+        return self._call(self._store.save, record_id, base, change)
 
     def touch(self, record_id: str, seen: int, expires: int) -> None:
-        self._call(lambda: self._store.touch(record_id, seen, expires))
+        self._call(self._store.touch, record_id, seen, expires)
 
     def destroy(self, record_id: str) -> bool:
-        return self._call(lambda: self._store.destroy(record_id))
+        return self._call(self._store.destroy, record_id)
 
     def sessions_of(self, user: str) -> list[Found]:
-        return self._call(lambda: self._store.sessions_of(user))
+        return self._call(self._store.sessions_of, user)
 
     def revoke_user(self, user: str, *, keep: str | None = None) -> int:
-        return self._call(lambda: self._store.revoke_user(user, keep=keep))
+        return self._call(self._store.revoke_user, user, keep=keep)
 
     def sweep(self, limit: int = 1000) -> int:
-        count = self._call(lambda: self._store.sweep(limit))
+        count = self._call(self._store.sweep, limit)
         if count:
             emit("expired", "", count=count)
         return count

@@ -248,12 +248,12 @@ def _is_plain(value: Any) -> bool:
             return False
         below: list[Any] = []
         if dict in kinds:
-            dicts = [v for v in level if type(v) is dict]
+            dicts = level if len(kinds) == 1 else [v for v in level if type(v) is dict]
             if not _TEXT.issuperset(map(type, chain.from_iterable(dicts))):
                 return False
-            below += chain.from_iterable(map(dict.values, dicts))
+            below = list(chain.from_iterable(map(dict.values, dicts)))
         if list in kinds:
-            below += chain.from_iterable([v for v in level if type(v) is list])
+            below += chain.from_iterable(level if len(kinds) == 1 else [v for v in level if type(v) is list])
         level = below
     return False
 

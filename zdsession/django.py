@@ -9,7 +9,7 @@ Django's own SessionMiddleware stays, and with it the cookie as the SESSION_COOK
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from functools import cache
 from typing import Any
 
@@ -118,15 +118,15 @@ class SessionStore(SessionBase):
     def modified(self, value: bool) -> None:
         self._flagged = value
 
-    def load(self) -> dict[str, Any]:
-        """What the store has; an id it does not know is forgotten."""
+    def load(self) -> MutableMapping[str, Any]:  # type: ignore[override]
+        """What the store has, each value decoded when it is asked for; an id it does not know is forgotten."""
         self._inner = self._open(self.session_key)
         if self._inner.renamed:  # adopted from Django's own engine: the cookie has to bring the new id
             self._session_key = self._inner.token
             self._flagged = True
         if self._inner.is_new and not self._inner.degraded:
             self._session_key = None
-        return dict(self._inner)
+        return self._inner
 
     def exists(self, session_key: str) -> bool:
         """Whether the store has such a session."""
@@ -155,7 +155,6 @@ class SessionStore(SessionBase):
         if self._inner.gone:
             raise UpdateError
         self._session_key = self._inner.token
-        self._cleared = False
 
     def delete(self, session_key: str | None = None) -> None:
         """End a session, finally."""
@@ -198,21 +197,24 @@ class SessionStore(SessionBase):
     def _is_loaded(self) -> bool:
         return hasattr(self, "_session_cache")
 
-    def _values(self, no_load: bool = False) -> dict[str, Any]:
-        values: dict[str, Any] = self._get_session(no_load)  # type: ignore[attr-defined]
+    def _values(self, no_load: bool = False) -> MutableMapping[str, Any]:
+        values: MutableMapping[str, Any] = self._get_session(no_load)  # type: ignore[attr-defined]
         return values
 
     def _push(self) -> None:
-        """Bring Django's dict into our session, which knows what of it is new."""
+        """Bring what Django has put beside our session, in a dict of its own, into it."""
         inner, values = self._inner, self._values()
         if self._cleared and not inner.is_new:
             inner.clear()
-        for key in [key for key in inner if key not in values]:
-            del inner[key]
-        for key, value in values.items():
-            inner[key] = value
+        self._cleared = False
+        if values is not inner:
+            for key in [key for key in inner if key not in values]:
+                del inner[key]
+            for key, value in values.items():
+                inner[key] = value
+            self._session_cache = inner
         inner.idle_ms = self.get_expiry_age() * 1000
-        user = values.get(_USER)
+        user = inner.get(_USER)
         if user is None or (isinstance(user, str) and 1 <= len(user.encode()) <= MAX_USER_BYTES):
             inner.user_id = user
 

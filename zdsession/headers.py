@@ -17,15 +17,16 @@ def with_session(headers: Iterable[Header], *, touched: bool, cookies: Sequence[
     its own. A cookie makes it ``no-store`` whatever the app says: a cache that kept it would hand out the session.
     """
     result = list(headers)
-    if touched:
-        result = _with_vary(result)
+    names = [name.lower() for name, _ in result]
+    if touched and not ("vary" in names and _varies(result)):
+        result.append(("Vary", "Cookie"))
     if cookies:
         kept = [value for name, value in result if name.lower() == "cache-control"]
         if any("public" in value or "s-maxage" in value for value in kept):
             log.warning("Cache-Control %r became no-store: the response sets the session cookie", ", ".join(kept))
         result = [header for header in result if header[0].lower() != "cache-control"]
         result += [("Cache-Control", "no-store"), *(("Set-Cookie", cookie) for cookie in cookies)]
-    elif touched and not any(name.lower() == "cache-control" for name, _ in result):
+    elif touched and "cache-control" not in names:
         result.append(("Cache-Control", "private, no-cache"))
     return result
 
@@ -42,10 +43,11 @@ def refusal(retry_after: int) -> tuple[str, list[Header], bytes]:
     return "503 Service Unavailable", headers, body
 
 
-def _with_vary(headers: list[Header]) -> list[Header]:
+def _varies(headers: list[Header]) -> bool:
+    """Whether they say already that the response depends on the cookie."""
     for name, value in headers:
         if name.lower() == "vary":
-            names = [part.strip().lower() for part in value.split(",")]
-            if "cookie" in names or "*" in names:
-                return headers
-    return [*headers, ("Vary", "Cookie")]
+            said = [part.strip().lower() for part in value.split(",")]
+            if "cookie" in said or "*" in said:
+                return True
+    return False

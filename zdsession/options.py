@@ -47,7 +47,7 @@ class Options:
     #: Encrypts values. None stores them readable to whoever can read the store.
     keyring: Keyring | None = None
     #: Values whose encoding is longer, in bytes, are compressed. None: never.
-    compress_above: int | None = 2048
+    compress_above: int | None = 16_384
     #: Limit of one top-level value, encoded, in bytes.
     max_value_bytes: int = 262_144
     #: Limit of a session as stored, in bytes.

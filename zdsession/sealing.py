@@ -73,7 +73,7 @@ class Sealer:
         self,
         keyring: Keyring | None = None,
         *,
-        compress_above: int | None = 2048,
+        compress_above: int | None = 16_384,
         max_value_bytes: int = 262_144,
     ) -> None:
         self._keyring = keyring

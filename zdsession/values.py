@@ -2,7 +2,7 @@
 
 A value that was touched is encoded again when the session is saved. It changed if that differs from the encoding it
 was decoded from, or, where decoding may lose something, from one taken right after: so a change deep inside a list is
-seen, and reading alone never writes.
+seen, and reading alone never writes. A value that was assigned changed if its encoding differs from the store's.
 A value that cannot be decoded is absent to the app, and its bytes stay in the store for the code that can.
 """
 
@@ -68,6 +68,8 @@ class Values:
         #: Encoding of what the store has, for keys that were decoded or written. None: it cannot be read.
         self._base: dict[str, bytes | None] = {}
         self._dropped: set[str] = set()
+        #: Keys of ``_live`` whose value the app assigned, rather than changed what it had read.
+        self._assigned: set[str] = set()
 
     def get(self, key: str) -> Any:
         """Raises KeyError for a key that is absent or cannot be read here."""
@@ -81,6 +83,7 @@ class Values:
         """Raises NotStorableError or TooLargeError; then nothing has changed."""
         self._sealer.check_size(key, self._codec.encode(value, key))
         self._live[key] = value
+        self._assigned.add(key)
         self._dropped.discard(key)
 
     def delete(self, key: str) -> None:
@@ -138,13 +141,18 @@ class Values:
 
     def _changes(self) -> Iterator[tuple[str, bytes]]:
         for key, value in self._live.items():
+            if key in self._assigned:
+                encoded = self._codec.encode(value, key)
+                if encoded != self._stored_encoding(key):
+                    yield key, encoded
+                continue
             try:
                 encoded = self._codec.encode(value, key)
             except NotStorableError:
                 if self._came_so(key):
                     continue
                 raise
-            if encoded != self._baseline(key) and not self._is_stored_otherwise(key, encoded):
+            if encoded != self._base[key] and not self._is_stored_otherwise(key, encoded):
                 yield key, encoded
 
     def _read(self, key: str) -> bool:
@@ -172,12 +180,15 @@ class Values:
             return _UNREADABLE
         return value
 
-    def _baseline(self, key: str) -> bytes | None:
-        """Encoding of what the store has; None where it has nothing that can be read here."""
+    def _stored_encoding(self, key: str) -> bytes | None:
+        """Encoding of what the store has under a key that was assigned; None where it has nothing that opens here."""
         if key not in self._base:
             if key not in self._stored:
                 return None
-            self._fetch(key)
+            try:
+                self._base[key] = self._sealer.open(self._record_id, key, self._stored[key])
+            except UnreadableError:
+                self._base[key] = None
         return self._base[key]
 
     def _is_stored_otherwise(self, key: str, encoded: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import django
@@ -44,6 +45,7 @@ from django.utils.safestring import SafeString, mark_safe  # noqa: E402
 from tests.zdsession.adoption.test_adopt import DictReader  # noqa: E402
 from tests.zdsession.helpers import Clock, Spy  # noqa: E402
 from zdsession.adoption import Adoption  # noqa: E402
+from zdsession.codec import AppType  # noqa: E402
 from zdsession.django import SessionStore, sessions  # noqa: E402
 from zdsession.errors import NotStorableError  # noqa: E402
 from zdsession.stores.memory import MemoryStore  # noqa: E402
@@ -243,6 +245,60 @@ def test_what_cannot_be_stored_is_refused(store: SessionStore) -> None:
     store["cart"] = [object()]
     with pytest.raises(NotStorableError, match=r"cart\[0\]"):
         store.save()
+
+
+def test_in_a_stored_session_it_is_refused_when_it_is_assigned(spy: Spy) -> None:
+    store = saved(cart=[1])
+    with pytest.raises(NotStorableError, match=r"cart\[0\]"):
+        store["cart"] = [object()]
+    assert store["cart"] == [1]
+
+
+def test_values_are_decoded_when_they_are_asked_for(spy: Spy, clock: Clock) -> None:
+    decoded: list[int] = []
+
+    def decode(weight: int) -> Basket:
+        decoded.append(weight)
+        return Basket(weight)
+
+    types = [AppType("basket", Basket, lambda basket: basket.weight, decode)]
+    with override_settings(ZDSESSION_OPTIONS={"clock": clock, "types": types}):
+        store = saved(one=Basket(1), two=Basket(2), plain=3)
+        assert (store["plain"], store.modified) == (3, False)
+        assert decoded == []
+        assert store["two"] == Basket(2)
+        store["one"] = Basket(4)
+        store.save()
+        assert decoded == [2]
+        assert dict(SessionStore(store.session_key).items()) == {"one": Basket(4), "two": Basket(2), "plain": 3}
+
+
+@dataclass(frozen=True)
+class Basket:
+    weight: int
+
+
+def test_a_copy_under_a_new_key_is_a_session_of_its_own(spy: Spy) -> None:
+    """As Django's own backends do with ``create()`` on a session that was loaded."""
+    first = saved(a=[1])
+    old_key = first.session_key
+    assert first["a"] == [1]
+    first.create()
+    assert first.session_key != old_key
+    first["b"] = 2
+    first.save()
+    assert dict(SessionStore(first.session_key).items()) == {"a": [1], "b": 2}
+    assert dict(SessionStore(old_key).items()) == {"a": [1]}
+
+
+def test_cleared_and_filled_again_before_it_is_saved(spy: Spy) -> None:
+    store = saved(a=1, b=2)
+    store.clear()
+    store["c"] = 3
+    assert store.modified
+    store["d"] = 4
+    store.save()
+    assert dict(SessionStore(store.session_key).items()) == {"c": 3, "d": 4}
 
 
 # in requests

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import logging
 import os
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -44,6 +46,40 @@ def test_reading_changes_nothing(data: dict[str, Any]) -> None:
     edits = values.edits(MANY)
     assert not edits
     assert not edits.swap
+
+
+def test_what_is_replaced_is_not_decoded() -> None:
+    """It may be large, and only its bytes are compared."""
+    decoded: list[Any] = []
+
+    def decode(stored: Any) -> Money:
+        decoded.append(stored)
+        return MONEY.decode(stored)
+
+    codec = Codec([replace(MONEY, decode=decode)])
+    values = values_of(stored(codec, a=Money(Decimal(1), "EUR")), codec)
+    values.assign("a", Money(Decimal(1), "EUR"))
+    assert not values.edits(MANY), "the same again"
+    values.assign("a", Money(Decimal(2), "EUR"))
+    assert set(values.edits(MANY).put) == {"a"}
+    assert decoded == []
+
+
+def test_what_becomes_of_an_assigned_value_later_counts() -> None:
+    values = values_of(stored(a=[1]))
+    cart: list[Any] = [1]
+    values.assign("a", cart)
+    assert not values.edits(MANY)
+    cart.append(2)
+    edits = values.edits(MANY)
+    assert set(edits.put) == {"a"}
+    values.saved(edits)
+    assert not values.edits(MANY)
+    cart[1] = (2,)
+    assert set(values.edits(MANY).put) == {"a"}
+    cart[1] = object()
+    with pytest.raises(NotStorableError, match=r"a\[1\]"):
+        values.edits(MANY)
 
 
 @given(st.dictionaries(st.sampled_from("abc"), storable), st.dictionaries(st.sampled_from("abcd"), storable), st.data())

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
 import time
-from collections import deque
 from typing import Any
 
 import hiredis
 
+from zdsession.stores.connections import Connections
 from zdsession.stores.redis_url import Access, Address
 
 _MORE = object()
@@ -105,10 +104,7 @@ class Node:
     def __init__(self, address: Address, access: Access, max_connections: int) -> None:
         self.address = address
         self._access = access
-        #: Idle connections; None is leave to open one.
-        self._free: deque[Connection | None] = deque([None] * max_connections)
-        self._waiting = 0
-        self._returned = threading.Condition()
+        self._connections: Connections[Connection] = Connections(max_connections)
 
     def exchange(self, request: bytes, answers: int, until: float) -> list[Any]:
         """See :meth:`Connection.exchange`; opens a connection if none is idle.
@@ -116,10 +112,7 @@ class Node:
         Raises:
             OSError: also when all connections stayed in use until the deadline (TimeoutError).
         """
-        try:
-            connection = self._free.pop()
-        except IndexError:
-            connection = self._wait(until)
+        connection = self._connections.take(until)
         try:
             if connection is None:
                 connection = Connection(self.address, self._access, until)
@@ -127,47 +120,18 @@ class Node:
         except BaseException:
             if connection is not None:
                 connection.close()
-            self._free.appendleft(None)
-            self._notify()
+            self._connections.lose()
             raise
-        self._free.append(connection)
-        if self._waiting:
-            self._notify()
+        self._connections.put(connection)
         return read
 
     def close_idle(self) -> None:
         """Close connections nobody is using."""
-        for _ in range(len(self._free)):
-            try:
-                connection = self._free.pop()
-            except IndexError:  # the rest is in use
-                return
-            self._free.appendleft(None)
-            self._notify()
-            if connection is not None:
-                connection.close()
+        for connection in self._connections.take_idle():
+            connection.close()
 
     def __repr__(self) -> str:
         return f"<Node {self.address}>"
-
-    def _wait(self, until: float) -> Connection | None:
-        with self._returned:
-            self._waiting += 1
-            try:
-                in_time = True
-                while True:
-                    try:  # also one that came back just before we were counted as waiting, or too late to be told
-                        return self._free.pop()
-                    except IndexError:
-                        if not in_time:
-                            raise TimeoutError("all connections of this process are in use") from None
-                    in_time = self._returned.wait(until - time.monotonic())
-            finally:
-                self._waiting -= 1
-
-    def _notify(self) -> None:
-        with self._returned:
-            self._returned.notify()
 
 
 def _left(until: float) -> float:

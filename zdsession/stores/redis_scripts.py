@@ -33,12 +33,12 @@ return 1
 #: field and value, field, field and expected and new value. 0 gone, 1 saved, 2 saved but another rotated first.
 SAVE = Script("""
 local key, answer = KEYS[1], 1
-if redis.call('EXISTS', key) == 0 then return 0 end
+local seen = redis.call('HGET', key, 's')
+if not seen and redis.call('EXISTS', key) == 0 then return 0 end
 local sets, drops, swaps, at = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13]), 14
-for i = 1, sets do
-  redis.call('HSET', key, ARGV[at], ARGV[at + 1])
-  at = at + 2
-end
+local last = at + 2 * sets - 1
+for i = at, last, 1000 do redis.call('HSET', key, unpack(ARGV, i, math.min(i + 999, last))) end
+at = last + 1
 for i = 1, drops do
   redis.call('HDEL', key, ARGV[at])
   at = at + 1
@@ -59,8 +59,8 @@ if ARGV[4] ~= '' then
     end
   end
 end
-if tonumber(ARGV[2]) > (tonumber(redis.call('HGET', key, 's')) or 0) then redis.call('HSET', key, 's', ARGV[2]) end
-redis.call('HSET', key, 'e', ARGV[3])
+if (tonumber(seen) or 0) < tonumber(ARGV[2]) then seen = ARGV[2] end
+redis.call('HSET', key, 's', seen, 'e', ARGV[3])
 redis.call('PEXPIRE', key, ARGV[1])
 return answer
 """)

@@ -25,7 +25,7 @@ from zdsession.record import Change, Found, Outcome, Record, Saved, is_live, mer
 from zdsession.stores.base import RESERVED_IDS, UNKNOWN_VERSION
 from zdsession.stores.sql_schema import complete, create_statements, missing
 from zdsession.stores.sql_server import SqlServer
-from zdsession.stores.sql_table import from_packed, from_row, packed_select, record_columns, sessions_table, to_row
+from zdsession.stores.sql_table import ROW, from_packed, from_row, packed_select, record_columns, sessions_table, to_row
 
 log = logging.getLogger("zdsession.store")
 
@@ -70,13 +70,16 @@ class SqlStore:
         self._swept_to = 0
         columns = self._table.c
         live = sa.and_(columns.id == sa.bindparam("wanted"), columns.expires > sa.bindparam("now"))
-        self._load = sa.select(*record_columns(self._table)).where(columns.id == sa.bindparam("wanted"))
-        self._insert = sa.insert(self._table)
-        self._swap = sa.update(self._table).where(live, columns.version == sa.bindparam("was"))
-        self._touch = sa.update(self._table).where(live)
-        self._delete = sa.delete(self._table).where(columns.id == sa.bindparam("wanted"))
-        self._delete_dead = self._delete.where(columns.expires <= sa.bindparam("now"))
-        self._delete_many = sa.delete(self._table).where(columns.id.in_(sa.bindparam("ids", expanding=True)))
+        named = columns.id == sa.bindparam("wanted")
+        delete = sa.delete(self._table)
+        prepare = self._server.compile
+        self._load = prepare(sa.select(*record_columns(self._table)).where(named))
+        self._insert = prepare(sa.insert(self._table), ["id", *ROW])
+        self._swap = prepare(sa.update(self._table).where(live, columns.version == sa.bindparam("was")), ROW)
+        self._touch = prepare(sa.update(self._table).where(live), ["seen", "expires"])
+        self._delete = prepare(delete.where(named))
+        self._delete_dead = prepare(delete.where(named, columns.expires <= sa.bindparam("now")))
+        self._delete_many = delete.where(columns.id.in_(sa.bindparam("ids", expanding=True)))
         self._delete_dead_many = self._delete_many.where(columns.expires <= sa.bindparam("now"))
 
     def load(self, record_id: str) -> Record | None:
@@ -87,12 +90,13 @@ class SqlStore:
         row = {"id": _id(record_id), **to_row(record)}
         for _ in range(2):
             try:
-                self._execute(self._insert, row, deadline)
+                self._server.execute(self._insert, row, deadline)
             except IntegrityError:
                 taken = self._read(record_id, deadline)
                 if taken is not None:
                     return taken.secret == record.secret  # ours: the first answer was lost
-                self._execute(self._delete_dead, {"wanted": _id(record_id), "now": self._clock()}, deadline)
+                dead = {"wanted": _id(record_id), "now": self._clock()}
+                self._server.execute(self._delete_dead, dead, deadline)
             else:
                 return True
         return False
@@ -105,7 +109,7 @@ class SqlStore:
             merged, outcome = merge(known, change)
             merged = replace(merged, version=known.version + 1)
             at = {"wanted": _id(record_id), "was": known.version, "now": self._clock()}
-            if self._execute(self._swap, {**to_row(merged), **at}, deadline):
+            if self._server.execute(self._swap, {**to_row(merged), **at}, deadline):
                 return Saved(outcome, merged, conflicts)
             known = self._read(record_id, deadline)
             conflicts += 1
@@ -117,10 +121,10 @@ class SqlStore:
 
     def touch(self, record_id: str, seen: int, expires: int) -> None:
         at = {"wanted": _id(record_id), "now": self._clock()}
-        self._execute(self._touch, {"seen": seen, "expires": expires, **at}, self._server.deadline())
+        self._server.execute(self._touch, {"seen": seen, "expires": expires, **at}, self._server.deadline())
 
     def destroy(self, record_id: str) -> bool:
-        return self._execute(self._delete, {"wanted": _id(record_id)}, self._server.deadline()) > 0
+        return self._server.execute(self._delete, {"wanted": _id(record_id)}, self._server.deadline()) > 0
 
     def sessions_of(self, user: str) -> list[Found]:
         c = self._table.c
@@ -139,7 +143,7 @@ class SqlStore:
             query = query.where(c.id != _id(keep))
         revoked = 0
         while ids := self._ids(query):
-            revoked += self._remove(ids)
+            revoked += self._remove(self._delete_many, ids)
         return revoked
 
     def sweep(self, limit: int = 1000) -> int:
@@ -154,9 +158,7 @@ class SqlStore:
         query = sa.select(c.id, c.expires).where(expired).order_by(c.expires).limit(limit)
         rows = self._fetch(query, self._server.deadline())
         ids = sorted(row.id for row in rows)
-        removed = (
-            self._execute(self._delete_dead_many, {"ids": ids, "now": cutoff}, self._server.deadline()) if ids else 0
-        )
+        removed = self._remove(self._delete_dead_many, ids, now=cutoff)
         self._swept_to = rows[-1].expires if rows and len(rows) == limit else 0
         return removed
 
@@ -168,10 +170,13 @@ class SqlStore:
     def create_schema(self) -> None:
         """Create or complete the table and its indexes. Safe to run twice, by two at once, and while in use.
 
+        The budget is for the way to the server only: an index of a large table takes what it takes.
+
         Raises:
             sqlalchemy.exc.SQLAlchemyError: the account may not, or the server cannot be reached.
         """
-        complete(self._server.engine, self._table)
+        with self._server.patient_connection() as connection:
+            complete(connection, self._table)
 
     def missing_schema(self) -> list[str]:
         """The statements that :meth:`create_schema` would run now.
@@ -191,22 +196,23 @@ class SqlStore:
         self._server.close()
 
     def _complete(self, engine: sa.Engine) -> None:
-        complete(engine, self._table)
+        with engine.connect() as connection:
+            complete(connection, self._table)
 
     def _read(self, record_id: str, deadline: float) -> Record | None:
         wanted, packed = _id(record_id), None
         if self._packed is not None:
-            row = self._server.read(self._packed, (wanted,), deadline)
+            row = self._server.first(self._packed, (wanted,), deadline)
             if row is None:
                 return None
             packed = row[0]
         if packed is not None:
             record = from_packed(packed)
         else:
-            rows = self._fetch(self._load, deadline, {"wanted": wanted})
-            if not rows:
+            row = self._server.first(self._load.text, self._load.parameters({"wanted": wanted}), deadline)
+            if row is None:
                 return None
-            record = from_row(rows[0])
+            record = from_row(row)
         if record is None:
             log.warning("record %.12s cannot be read: taken as absent", record_id)
             return None
@@ -215,14 +221,16 @@ class SqlStore:
     def _ids(self, query: sa.Select[Any]) -> list[bytes]:
         return [row.id for row in self._fetch(query, self._server.deadline())]
 
-    def _remove(self, ids: list[bytes]) -> int:
-        return self._execute(self._delete_many, {"ids": ids}, self._server.deadline()) if ids else 0
+    def _remove(self, statement: sa.Delete, ids: list[bytes], **values: Any) -> int:
+        if not ids:
+            return 0
+        values["ids"] = ids
+        return self._server.run(
+            lambda connection: int(connection.execute(statement, values).rowcount), self._server.deadline()
+        )
 
-    def _fetch(self, query: sa.Select[Any], deadline: float, values: dict[str, Any] | None = None) -> list[Any]:
-        return self._server.run(lambda connection: list(connection.execute(query, values or {})), deadline)
-
-    def _execute(self, statement: Any, values: dict[str, Any], deadline: float) -> int:
-        return self._server.run(lambda connection: int(connection.execute(statement, values).rowcount), deadline)
+    def _fetch(self, query: sa.Select[Any], deadline: float) -> list[Any]:
+        return self._server.run(lambda connection: list(connection.execute(query)), deadline)
 
 
 def _id(record_id: str) -> bytes:

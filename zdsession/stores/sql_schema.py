@@ -44,19 +44,18 @@ def missing(connection: sa.Connection, table: sa.Table) -> list[str]:
     return added + [_text(CreateIndex(index), dialect) for index in _indexes(table) if index.name not in indexes]
 
 
-def complete(engine: sa.Engine, table: sa.Table) -> None:
+def complete(connection: sa.Connection, table: sa.Table) -> None:
     """Run what is :func:`missing`. Safe by several nodes at once.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: the account may not, or the server cannot be reached.
     """
-    with engine.connect() as connection:
-        for statement in missing(connection, table):
-            try:
-                connection.exec_driver_sql(statement)
-            except DBAPIError as error:
-                if not _is_there(error):
-                    raise
+    for statement in missing(connection, table):
+        try:
+            connection.exec_driver_sql(statement)
+        except DBAPIError as error:
+            if not _is_there(error):
+                raise
     log.info("table %s is complete (schema %d)", table.name, SCHEMA_VERSION)
 
 

@@ -1,17 +1,13 @@
-"""One SQL server as a store needs it: a budget in seconds, retries on fresh connections, and no statement extra.
-
-Connections are in autocommit and SQLAlchemy's ROLLBACK on return is off, so that a SELECT is one question to the
-server and not two (needs SQLAlchemy 2.0.43; older ones send a ROLLBACK or COMMIT more here and there, and everything
-else works).
-"""
+"""One SQL server as a store needs it: a budget in seconds, retries on fresh connections, and no statement extra."""
 
 from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, TypeVar
 
@@ -20,13 +16,12 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from zdsession.errors import StoreUnavailableError
+from zdsession.stores.sql_connections import SqlConnections
 
 T = TypeVar("T")
 log = logging.getLogger("zdsession.store")
 
-_RECYCLE_SECONDS = 300
 _LEAVE_SECONDS = 1.0
-_SQLA = tuple(int(part) for part in sa.__version__.split(".")[:3] if part.isdigit())
 
 
 class Trouble(Enum):
@@ -65,8 +60,20 @@ def diagnose(error: SQLAlchemyError) -> Trouble:
     return Trouble.BUSY if "locked" in text or "busy" in text else Trouble.OTHER
 
 
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement as the driver takes it, and the names of its parameters in its order; None: it takes them by name."""
+
+    text: str
+    names: tuple[str, ...] | None
+
+    def parameters(self, values: Mapping[str, Any]) -> Any:
+        """``values`` by name, as the driver takes them."""
+        return values if self.names is None else tuple([values[name] for name in self.names])
+
+
 class SqlServer:
-    """Runs small pieces of work on connections of its own, one pool for each process.
+    """Runs small pieces of work on connections of its own, a few for each process.
 
     Args:
         url: SQLAlchemy's.
@@ -86,96 +93,159 @@ class SqlServer:
         begun: Callable[[], None] | None = None,
     ) -> None:
         self._url = url
-        self._pymysql = url.drivername.endswith("pymysql")
-        self._driver_error: type[Exception] = DBAPIError  # the driver's own, once an engine has loaded it
         self._budget = budget
-        self._connections = connections
+        self._most = connections
         self._repair = repair
         self._begun = begun
-        self._engines: dict[int, sa.Engine] = {}
-        self._attempt = threading.local()
+        self._processes: dict[int, SqlConnections] = {}
         self._left_at = float("-inf")
 
     @property
     def engine(self) -> sa.Engine:
         """The engine of this process; a forked child gets its own and leaves its parent's alone."""
-        pid = os.getpid()
-        engine = self._engines.get(pid)
-        if engine is None:
-            engine = self._engines.setdefault(pid, self._new_engine())
-            if self._begun is not None:
-                self._begun()
-        return engine
+        return self._connections().engine
 
     def deadline(self) -> float:
         """When an operation that begins now must have ended, on the monotonic clock."""
         return time.monotonic() + self._budget
 
-    def run(self, work: Callable[[sa.Connection], T], deadline: float) -> T:
-        """What ``work`` returns; tried again, all of it, after trouble that a new try can get past.
+    def compile(self, statement: sa.ClauseElement, columns: Iterable[str] = ()) -> Statement:
+        """The text of a statement for this kind of server, which is asked nothing.
+
+        Args:
+            statement: SQLAlchemy's.
+            columns: what an INSERT or UPDATE sets, each from a parameter of its name.
+        """
+        compiled: Any = statement.compile(dialect=self._url.get_dialect()(), column_keys=list(columns) or None)
+        names = compiled.positiontup
+        return Statement(str(compiled), None if names is None else tuple(names))
+
+    def first(self, text: str, parameters: Any, deadline: float) -> Any:
+        """The first row, or None, of a SELECT, as the driver has it.
 
         Raises:
-            StoreUnavailableError: the deadline passed, or the trouble is none of those.
+            StoreUnavailableError: the deadline passed, or the trouble is none that a new try can get past.
+        """
+
+        def work(cursor: Any) -> Any:
+            cursor.execute(text, parameters)
+            return cursor.fetchone()
+
+        return self._ask(work, deadline)
+
+    def execute(self, statement: Statement, values: Mapping[str, Any], deadline: float) -> int:
+        """Run a statement and say how many rows it found to change.
+
+        Raises:
+            StoreUnavailableError: as :meth:`first`.
+            IntegrityError: there is such a row.
+        """
+        parameters = statement.parameters(values)
+
+        def work(cursor: Any) -> int:
+            cursor.execute(statement.text, parameters)
+            return int(cursor.rowcount)
+
+        return self._ask(work, deadline)
+
+    def run(self, work: Callable[[sa.Connection], T], deadline: float) -> T:
+        """What ``work`` returns, on a connection of SQLAlchemy's; all of it is tried again where that may help.
+
+        Raises:
+            StoreUnavailableError: as :meth:`first`.
             IntegrityError: as the driver raised it.
         """
-        return self._run(self._connection, work, deadline)
 
-    def read(self, statement: str, parameters: tuple[Any, ...], deadline: float) -> Any:
-        """The first row, or None, of a SELECT in the driver's own terms: what a page waits for most often.
-
-        SQLAlchemy's own part of it takes as long as the server's. Tried again as in :meth:`run`.
-        """
-
-        def work(connection: Any) -> Any:
-            cursor = connection.dbapi_connection.cursor()
+        def attempt(connections: SqlConnections) -> T:
+            connection = connections.connect(deadline)
             try:
-                cursor.execute(statement, parameters)
-                return cursor.fetchone()
-            except self._driver_error as error:
-                raise DBAPIError(statement, None, error) from error
+                return work(connection)
+            except SQLAlchemyError as error:
+                if diagnose(error) is Trouble.SERVER:
+                    connection.invalidate()
+                raise
             finally:
-                cursor.close()
+                connection.close()
+                connections.leave()
 
-        return self._run(self._raw_connection, work, deadline)
+        return self._try(attempt, deadline)
 
-    def _run(self, connect: Callable[[float], Any], work: Callable[[Any], T], deadline: float) -> T:
+    def patient_connection(self) -> AbstractContextManager[sa.Connection]:
+        """A connection of SQLAlchemy's that waits for answers as long as they take. Nothing is tried again.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: the server cannot be reached.
+        """
+        return self._connections().patient(self.deadline())
+
+    def close(self) -> None:
+        """Close idle connections of this process."""
+        connections = self._processes.pop(os.getpid(), None)
+        if connections is not None:
+            connections.close_all()
+
+    def _ask(self, work: Callable[[Any], T], deadline: float) -> T:
+        """What ``work`` returns, on a cursor of the driver's; tried again where that may help."""
+
+        def attempt(connections: SqlConnections) -> T:
+            held = connections.take(deadline)
+            try:
+                cursor = held.raw.cursor()
+                try:
+                    answer = work(cursor)
+                finally:
+                    cursor.close()
+            except connections.errors as error:
+                wrapped = _wrapped(error, connections)
+                if diagnose(wrapped) is Trouble.SERVER:
+                    connections.lose(held)
+                else:
+                    connections.put(held)
+                raise wrapped from error
+            except BaseException:  # it may be in the middle of an answer
+                connections.lose(held)
+                raise
+            connections.put(held)
+            return answer
+
+        return self._try(attempt, deadline)
+
+    def _try(self, attempt: Callable[[SqlConnections], T], deadline: float) -> T:
         pause = 0.005
         while True:
-            connection = None
+            connections = self._connections()
             try:
-                connection = connect(deadline)
-                return work(connection)
+                return attempt(connections)
             except IntegrityError:
                 raise
             except SQLAlchemyError as error:
                 trouble = diagnose(error)
                 if trouble is Trouble.SERVER:
-                    self._leave(connection)
+                    self._leave(connections)
                 if trouble is Trouble.OTHER or time.monotonic() + pause >= deadline:
                     raise _unavailable(error) from error
                 if trouble is Trouble.NO_TABLE:
                     self._make_table(error)
                 log.info("%s: trying again", _short(error))
-            finally:
-                if connection is not None:
-                    connection.close()
             time.sleep(pause)
             pause = min(pause * 2, 0.1)
 
-    def close(self) -> None:
-        """Close idle connections of this process."""
-        engine = self._engines.pop(os.getpid(), None)
-        if engine is not None:
-            engine.dispose()
+    def _connections(self) -> SqlConnections:
+        pid = os.getpid()
+        connections = self._processes.get(pid)
+        if connections is None:
+            made = SqlConnections(self._url, budget=self._budget, most=self._most)
+            connections = self._processes.setdefault(pid, made)
+            if self._begun is not None:
+                self._begun()
+        return connections
 
-    def _leave(self, connection: Any) -> None:
-        """Give up a connection, and the idle ones with it; those not more than once a second, as many may fail."""
-        if connection is not None:
-            connection.invalidate()
+    def _leave(self, connections: SqlConnections) -> None:
+        """Give up all connections, as one is dead; not more than once a second, as many may fail."""
         now = time.monotonic()
         if now - self._left_at > _LEAVE_SECONDS:
             self._left_at = now
-            self.engine.dispose()
+            connections.close_all()
 
     def _make_table(self, error: SQLAlchemyError) -> None:
         if self._repair is None:
@@ -185,62 +255,11 @@ class SqlServer:
         except SQLAlchemyError as refused:
             raise _unavailable(refused) from refused
 
-    def _connection(self, deadline: float) -> sa.Connection:
-        self._attempt.deadline = deadline
-        connection = self.engine.connect()
-        self._limit(connection.connection.dbapi_connection)
-        return connection
 
-    def _raw_connection(self, deadline: float) -> sa.PoolProxiedConnection:
-        self._attempt.deadline = deadline
-        engine = self.engine
-        try:
-            connection = engine.raw_connection()
-        except self._driver_error as error:
-            raise DBAPIError("connect", None, error) from error
-        self._limit(connection.dbapi_connection)
-        return connection
-
-    def _limit(self, raw: Any) -> None:
-        """PyMySQL takes its timeouts when it connects; the budget is for this operation."""
-        if self._pymysql:
-            raw._read_timeout = raw._write_timeout = self._left()
-
-    def _left(self) -> float:
-        deadline: float = getattr(self._attempt, "deadline", self.deadline())
-        return max(0.01, deadline - time.monotonic())
-
-    def _new_engine(self) -> sa.Engine:
-        options: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
-        if self._url.drivername == "sqlite":
-            options["connect_args"] = {"check_same_thread": False}  # the pool hands a connection to one at a time
-        if _SQLA >= (2, 0, 43):
-            options["skip_autocommit_rollback"] = True
-        engine = sa.create_engine(
-            self._url,
-            poolclass=sa.pool.QueuePool,
-            pool_size=self._connections,
-            max_overflow=0,
-            pool_timeout=self._budget,
-            pool_recycle=_RECYCLE_SECONDS,
-            pool_use_lifo=True,
-            hide_parameters=True,
-            **options,
-        )
-        self._driver_error = engine.dialect.dbapi.Error  # type: ignore[union-attr]
-        if engine.dialect.name == "sqlite":
-            sa.event.listen(engine, "connect", self._prepare_sqlite)
-        else:
-            sa.event.listen(engine, "do_connect", self._limit_connect)
-        return engine
-
-    def _limit_connect(self, dialect: Any, record: Any, args: Any, params: dict[str, Any]) -> None:
-        params["connect_timeout"] = params["read_timeout"] = params["write_timeout"] = self._left()
-
-    def _prepare_sqlite(self, connection: Any, record: Any) -> None:
-        connection.execute(f"PRAGMA busy_timeout = {int(self._budget * 1000)}")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
+def _wrapped(error: Exception, connections: SqlConnections) -> DBAPIError:
+    """A driver's error as SQLAlchemy has it."""
+    kind = IntegrityError if isinstance(error, connections.integrity_errors) else DBAPIError
+    return kind("", None, error)
 
 
 def _short(error: SQLAlchemyError) -> str:

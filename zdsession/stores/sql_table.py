@@ -6,7 +6,18 @@ from binascii import unhexlify
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, SmallInteger, String, Table, cast
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    cast,
+    literal_column,
+)
 from sqlalchemy.dialects import mysql
 from sqlalchemy.sql.expression import ColumnElement
 
@@ -15,6 +26,9 @@ from zdsession.record import Record, is_sound
 
 _DATA_BYTES = 2**24 - 1
 _NUMBERS = ("version", "previous_until", "previous_blank", "created", "seen", "renewed", "expires", "deadline")
+#: All columns but ``id``: what :func:`to_row` fills.
+ROW = (*_NUMBERS, "secret", "previous", "user_id", "data")
+_SPACE: Any = literal_column("' '", String)
 _values_from = msgspec.msgpack.Decoder(dict[str, bytes]).decode
 _values_to = msgspec.msgpack.Encoder().encode
 
@@ -82,7 +96,7 @@ def record_columns(table: Table) -> list[ColumnElement[Any]]:
     """What :func:`from_row` needs. The numbers come as one text: a driver in Python takes long for each column."""
     numbers: Any = cast(table.c[_NUMBERS[0]], String(20))
     for name in _NUMBERS[1:]:
-        numbers = numbers + " " + cast(table.c[name], String(20))
+        numbers = numbers + _SPACE + cast(table.c[name], String(20))
     return [numbers.label("numbers"), table.c.secret, table.c.previous, table.c.user_id, table.c.data]
 
 
@@ -91,9 +105,8 @@ def packed_select(table: Table) -> str:
 
     The column is NULL where it would be longer than the server's ``max_allowed_packet``.
     """
-    parts = [_quote(name) for name in _NUMBERS] + ["HEX(`secret`)", "HEX(`previous`)", "IFNULL(HEX(`user_id`), '-')"]
-    packed = ", ' ', ".join([*parts, "`data`"])
-    return f"SELECT CONCAT({packed}) FROM {_quote(table.name).replace('%', '%%')} WHERE `id` = %s"
+    parts = [*map(_quote, _NUMBERS), "HEX(`secret`)", "HEX(`previous`)", "IFNULL(HEX(`user_id`), '-')", "`data`"]
+    return f"SELECT CONCAT_WS(' ', {', '.join(parts)}) FROM {_quote(table.name).replace('%', '%%')} WHERE `id` = %s"
 
 
 def _quote(name: str) -> str:
@@ -126,15 +139,16 @@ def from_packed(packed: bytes) -> Record | None:
 
 
 def from_row(row: Any) -> Record | None:
-    """The record in a row, or None when something in it is not what we write."""
+    """The record in a row of :func:`record_columns`, or None when something in it is not what we write."""
     try:
+        numbers, secret, previous, user, data = row
         version, previous_until, previous_blank, created, seen, renewed, expires, deadline = map(
-            int, row.numbers.split(" ")
+            int, numbers.split(" ")
         )
         record = Record(
             version=version,
-            secret=bytes(row.secret),
-            previous=bytes(row.previous),
+            secret=bytes(secret),
+            previous=bytes(previous),
             previous_until=previous_until,
             previous_blank=bool(previous_blank),
             created=created,
@@ -142,8 +156,8 @@ def from_row(row: Any) -> Record | None:
             renewed=renewed,
             expires=expires,
             deadline=deadline,
-            user=None if row.user_id is None else row.user_id.decode(),
-            values=_values_from(row.data),
+            user=None if user is None else user.decode(),
+            values=_values_from(data),
         )
     except (msgspec.MsgspecError, ValueError, TypeError, AttributeError):
         return None

@@ -217,12 +217,12 @@ def test_all_connections_in_use(redis_url: str) -> None:
     store = RedisStore(redis_url, budget=0.6, max_connections=1)
     store.load(A)
     node = store._redis._topology().nodes()[0]
-    taken = node._free.pop()
+    taken = node._connections._free.pop()
     try:
         with pytest.raises(StoreUnavailableError, match="all connections of this process are in use"):
             store.load(A)
     finally:
-        node._free.append(taken)
+        node._connections._free.append(taken)
     assert store.load(A) is None
     store.close()
 

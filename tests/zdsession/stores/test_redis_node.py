@@ -175,7 +175,7 @@ def test_who_needs_one_more_connection_waits_for_it(serve: Serve) -> None:
         asked = [threads.submit(node.exchange, PING, 1, soon()) for _ in range(2000)]
         assert all(one.result(20) == [b"PONG"] for one in asked)
     assert server.accepted <= 2
-    assert len(node._free) == 2
+    assert len(node._connections._free) == 2
     node.close_idle()
 
 
@@ -196,5 +196,5 @@ def test_connections_lost_by_many_threads_are_all_given_back(serve: Serve) -> No
     with ThreadPoolExecutor(8) as threads:
         asked = [threads.submit(ask) for _ in range(400)]
         assert sum(one.result(20) for one in asked) >= 100
-    assert len(node._free) == 3
+    assert len(node._connections._free) == 3
     node.close_idle()

@@ -20,8 +20,9 @@ BUDGET = 2.0
 SLACK = 3.0
 
 
+@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("kind", ["mysql", "mariadb"])
-def test_killed_and_restarted_under_load(kind: str, make_server: Any) -> None:
+def test_killed_and_restarted_under_load(kind: str, kills: int, make_server: Any) -> None:
     server: Server = make_server(kind)
     engine = sa.create_engine(server.url(), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
@@ -30,7 +31,7 @@ def test_killed_and_restarted_under_load(kind: str, make_server: Any) -> None:
     SqlStore(server.url("shop"), budget=20, janitor=False).create_schema()
     store = SqlStore(server.url("shop"), budget=BUDGET, janitor=False)
     with visitors(store, 4) as everyone:
-        for _ in range(2):
+        for _ in range(kills):
             progress(everyone)
             server.kill()
             server.start()

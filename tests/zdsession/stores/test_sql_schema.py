@@ -77,7 +77,8 @@ def test_a_newer_schema_is_completed_beside_older_code(store_url: str, engine: s
     with engine.connect() as connection:
         assert len(missing(connection, newer)) == 3
     for _ in range(2):
-        complete(engine, newer)
+        with engine.connect() as connection:
+            complete(connection, newer)
     with engine.connect() as connection:
         assert missing(connection, newer) == []
         assert missing(connection, sessions_table()) == [], "and older code misses nothing"
