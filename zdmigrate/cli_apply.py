@@ -73,6 +73,13 @@ def _with(*groups: tuple[Any, ...]) -> Callable[[Command], Command]:
     default="auto",
     help="How statements are carried out: as the plan says (auto), or all of them this way.",
 )
+@click.option(
+    "--witness-window",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="A statement that a contract would break stops it when a server ran it so lately (default: since the last old "
+    "node left, or else 600).",
+)
 @click.option("--because", metavar="TEXT", help="Why what --accept names is accepted; kept in the journal.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Run every check and print every statement; change nothing.")
@@ -99,6 +106,7 @@ def apply(
     report_folder: Path | None,
     then_switch_back: bool,
     hold_before: str | None,
+    witness_window: float | None,
     **options: Any,
 ) -> None:
     """Carry the pending revisions out: plan, show, ask, run; resumable wherever it stops.
@@ -134,7 +142,13 @@ def apply(
     recorder.accepted = {name: order.asked.accept.get(name, "") for name in sorted(order.policy.accept)}
     with opened_fleet(order.request.settings) as fleet, reported(recorder, report_folder):
         done = carry_out(
-            replace(order, fleet=fleet, switch_back=then_switch_back, hold_before=hold_before or ""),
+            replace(
+                order,
+                fleet=fleet,
+                switch_back=then_switch_back,
+                hold_before=hold_before or "",
+                witness_window=witness_window,
+            ),
             confirm,
             listener=both(recorder.step, line.before(_told)),
             began=lambda run, continued: recorder.begin(run, continued=continued),

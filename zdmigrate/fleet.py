@@ -88,6 +88,21 @@ class Fleet:
         """Every manifest the registry keeps, of what runs and of what ran."""
         return tuple(self._asked(self._registry.known))
 
+    def left(self, gone: Iterable[Gone]) -> float | None:
+        """Seconds since the last process left that mapped any of this; None if none is known to have.
+
+        One whose manifest is not known counts: it may have mapped it. Others may still run: see :meth:`read`.
+        """
+        wanted = Barrier("", tuple(gone), 0)
+        latest: int | None = None
+        for digest, at in self._asked(self._registry.left).items():
+            if latest is not None and at <= latest:
+                continue
+            manifest = self._asked(lambda digest=digest: self._registry.manifest(digest)) if digest else None  # type: ignore[misc]
+            if manifest is None or wanted.against(manifest):
+                latest = at
+        return None if latest is None else max(0.0, (self._clock() - latest) / 1000)
+
     def raise_barrier(self, name: str, gone: Iterable[Gone], refused: Iterable[str] = ()) -> None:
         """Keep code from becoming ready from now on: what maps any of this, and what has one of these digests."""
         barrier = Barrier(name, tuple(gone), self._clock(), tuple(refused))

@@ -33,7 +33,8 @@ def die(point):
     print(point, flush=True)
     if point == sys.argv[2]:
         os.kill(os.getpid(), getattr(signal, sys.argv[3]))
-reasons = {"0004c": "tests"} if any(Path("migrations/versions").glob("0004_*")) else {}
+names = ["0004c"] if any(Path("migrations/versions").glob("0004_*")) else sys.argv[5:]
+reasons = dict.fromkeys(names, "tests")
 order = Order(Request(load_settings(Path("alembic.ini"))), single_server(sys.argv[1]), Asked(accept=reasons),
               Policy(lock_wait=int(sys.argv[4])), True, "zdmigrate apply")
 apply(order, lambda prepared: True, at=die)
@@ -118,11 +119,13 @@ def beside(url: str) -> Iterator[str]:
         execute(url, f"DROP DATABASE {name}")
 
 
-def killed_at(folder: Path, url: str, point: str, how: str = "SIGKILL", lock_wait: int = 1) -> subprocess.Popen[str]:
+def killed_at(
+    folder: Path, url: str, point: str, how: str = "SIGKILL", lock_wait: int = 1, accept: tuple[str, ...] = ()
+) -> subprocess.Popen[str]:
     """An `apply` that ends itself at `point`."""
     root = str(Path(__file__).parents[2])
     return subprocess.Popen(
-        [sys.executable, "-c", KILLED, url, point, how, str(lock_wait)],
+        [sys.executable, "-c", KILLED, url, point, how, str(lock_wait), *accept],
         cwd=folder, env={**os.environ, "PYTHONPATH": root}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 

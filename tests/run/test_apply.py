@@ -404,7 +404,8 @@ def test_missing_grants_are_named(url: str, users: App) -> None:
         (('op.execute("FROBNICATE users")',), "cannot be"),
         (('op.drop_column("users", "nick")',), "phase contract"),
         (('rows = op.get_bind().execute(sa.text("SELECT id FROM users")).fetchall()',
-          'for row in rows: op.execute(f"UPDATE users SET nick = 1 WHERE id = {row[0]}")'), "alembic upgrade bbbb2"),
+          'for row in rows: op.execute(f"UPDATE users SET nick = 1 WHERE id = {row[0]}")'),
+         "--accept bbbb2 --because REASON"),
         (('op.execute("LOCK TABLES users WRITE")',), "holds locks"),
     ],
 )  # fmt: skip

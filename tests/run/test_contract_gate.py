@@ -23,12 +23,13 @@ from zdmigrate.config import Settings
 from zdmigrate.fleet import Fleet, FleetError, open_fleet
 from zdmigrate.plan import Plan, judged_again
 from zdmigrate.run.apply import apply
-from zdmigrate.run.contract_gate import ContractGate, NotProvedError, gone_after, is_contract
+from zdmigrate.run.contract_gate import ContractGate, NotProvedError, gone_after, is_contract, removals_of
 from zdmigrate.run.errors import AbortedError, NeedsPersonError
 from zdmigrate.run.order import Order, Outcome, Prepared
 from zdmigrate.run.policy import Policy
 from zdmigrate.run.selection import Asked, unproved
 from zdmigrate.run.topology import single_server
+from zdmigrate.verdict.witness import CLOCK_SLACK, WINDOW
 from zdsession import SessionManager
 from zdsession.fleet import Barrier, FleetMember, Gone, State
 from zdsession.fleet.registry import Registry
@@ -412,6 +413,41 @@ def test_what_a_revision_takes_away(app: App) -> None:
     (renamed, idle) = app.made().revisions
     assert gone_after(renamed) == (Gone("users"),)
     assert (is_contract(renamed), is_contract(idle)) == (True, False)
+
+
+def test_the_servers_are_asked_what_they_ran_since_the_last_old_code_left(app: App) -> None:
+    plan = app.made()
+    now = 1_800_000_000_000
+    store = MemoryStore()
+    registry = Registry(store, clock=lambda: now)
+    fleets = Fleets.__new__(Fleets)
+    fleets.store, fleets.registry = store, registry
+    asks = Fleet(registry, "memory://", least_age=0, clock=lambda: now)
+
+    def since(window: float | None = None, *, fleet: Fleet | None = asks) -> list[float]:
+        proof = None if fleet is None else fleet.read()
+        return [item.since for item in removals_of(plan.revisions, fleet, proof, window)]
+
+    fleets.runs("web1", NEWEST)
+    assert since() == [WINDOW, WINDOW], "nobody knows when old code left, if ever"
+    assert since(30, fleet=None) == [30, 30]
+    fleets.runs("web2", NEW)
+    fleets.runs("web3", OLD)
+    fleets.ends("web3")
+    now += 100_000
+    assert since() == [100 - CLOCK_SLACK, WINDOW], "what maps users.name runs, and was accepted"
+    fleets.ends("web2")
+    fleets.ends("web1")
+    now += 1_000_000
+    assert since() == [1100 - CLOCK_SLACK, 1000 - CLOCK_SLACK]
+    assert since(30) == [30, 30]
+    fleets.runs("odd", None)
+    fleets.ends("odd")
+    now += 1_000
+    assert since() == [0, 0], "without a manifest it may have mapped anything"
+    assert [item.gone for item in removals_of(plan.revisions, None, None, None)] == [
+        (Gone("users", "nick"),), (Gone("users", "name"),),
+    ]  # fmt: skip
 
 
 TIGHTEN = 'op.alter_column("users", "nick", existing_type=sa.String(50), nullable=False)'

@@ -126,7 +126,7 @@ class Server:
                     result = self._change(statement, tainted)
             return result
         except Refused as refused:
-            raise _error(refused) from None
+            raise driver_error(refused) from None
 
     def _parse(self, sql: str, parameters: Any) -> list[Statement]:
         quotes = "ANSI_QUOTES" in self.session.sql_mode or "ANSI" in self.session.sql_mode
@@ -309,7 +309,8 @@ def _counts(name: str) -> bool:
     )
 
 
-def _error(refused: Refused) -> pymysql.err.MySQLError:
+def driver_error(refused: Refused) -> pymysql.err.MySQLError:
+    """What PyMySQL raises for such a refusal."""
     kind = pymysql.err.error_map.get(refused.errno)
     if kind is None:
         kind = pymysql.err.InternalError if refused.errno < 1000 else pymysql.err.OperationalError

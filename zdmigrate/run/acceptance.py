@@ -9,9 +9,10 @@ from zdmigrate.run.disk import DISK_SPACE
 from zdmigrate.run.grants import GRANTS
 from zdmigrate.run.preflight import COMPARED, PRIVILEGED
 from zdmigrate.run.replica_guards import BINLOG_READERS, NO_STANDBY
+from zdmigrate.verdict.witness import WITNESS
 
 #: Guards by their names, and variables that may differ between the two servers.
-NAMES = (BINLOG_READERS, DISK_SPACE, GRANTS, NO_STANDBY, PRIVILEGED, *COMPARED)
+NAMES = (BINLOG_READERS, DISK_SPACE, GRANTS, NO_STANDBY, PRIVILEGED, WITNESS, *COMPARED)
 
 
 def check_accepted(accept: Collection[str], ids: Collection[str] = (), *, of_changes: bool = False) -> None:

@@ -19,15 +19,19 @@ from zdmigrate.run.contract_gate import ContractGate, NotProvedError
 from zdmigrate.run.direct import Direct, StoppedError, is_setting, statement_of
 from zdmigrate.run.errors import AbortedError, LostError, NeedsPersonError, RefusedError, ServerError
 from zdmigrate.run.grants import journal_refused, with_grant
+from zdmigrate.run.intercept.earlier import statement_of_upgrade
+from zdmigrate.run.intercept.session import NotSentError
+from zdmigrate.run.intercept.upgrade import Upgrade
 from zdmigrate.run.journal import Asked as Request_
 from zdmigrate.run.journal import statements_of
 from zdmigrate.run.order import Outcome, Prepared
 from zdmigrate.run.prepare import serving_primary
-from zdmigrate.run.schema_check import live_catalog, not_as_after
+from zdmigrate.run.schema_check import live_catalog, not_as_after, not_the_same
 from zdmigrate.run.selection import Task
 from zdmigrate.run.steps import Timing
 from zdmigrate.run.topology import Node
 from zdmigrate.run.versions import Versions, create_table, read_heads, write
+from zdmigrate.run.witness import SecondWitness
 
 _PAUSE_SECONDS = 0.5
 
@@ -57,6 +61,8 @@ class Run:
         self._gate = ContractGate(
             self.prepared.order.fleet, self.prepared.plan, self.prepared.asked, self._pending(), self._allowed,
             resumed=self.prepared.entry is not None,
+            witness=SecondWitness(self.context.topology.nodes, self.prepared.database),
+            window=self.prepared.order.witness_window,
         )  # fmt: skip
 
     def run(self) -> Outcome:
@@ -72,7 +78,7 @@ class Run:
             raise NeedsPersonError(f"{error}; what is done is in the journal", self.prepared.order.command) from error
         left = tuple(item.revision for item in self.prepared.selection.left)
         proof = self._gate.proof
-        notes = (*self._notes, *(() if proof is None else (f"allowed by {proof.quote()}",)))
+        notes = (*self._notes, *self._gate.notes, *(() if proof is None else (f"allowed by {proof.quote()}",)))
         return Outcome(
             self.context.journal.id, tuple(self._applied), left, tuple(self._todo), proof, notes, self._figures
         )
@@ -94,7 +100,7 @@ class Run:
                 asked = prepared.order.asked
                 kept = keeping.keep(
                     prepared.heads, prepared.base, prepared.selection.revisions, asked.strategy, asked.accept,
-                    str(prepared.plan.target), fleet=prepared.order.fleet is not None,
+                    str(prepared.plan.target), fleet=prepared.order.fleet is not None, phase=asked.phase or "",
                 )  # fmt: skip
                 journal.keep_plan(kept.encode())
         except ServerError as error:
@@ -112,19 +118,19 @@ class Run:
                 for task in self._tasks(item):
                     if task.way == "direct" and is_setting(task.change):
                         direct.recall(task.change)
-        tasks = [task for item in pending for task in self._tasks(item)]
+        tasks = [task for item in pending for task in self._tasks(item) if task.way != "upgrade"]
         waiting = list(pending)
         for way, group in groupby(tasks, key=lambda task: (task.way == "replica-first", _number(tasks, task))):
             several = list(group)
             while waiting and waiting[0] is not several[0].revision:
-                self._finish(waiting.pop(0))  # it sends nothing, or all of it is done
+                self._finish(direct, waiting.pop(0))  # it sends nothing, all of it is done, or upgrade() sends it
             if way[0]:
                 self._replica_first(direct, several)
-                direct.node = self.node
+                direct.move(self.node)
             else:
                 self._one(direct, several[0])
         for item in waiting:
-            self._finish(item)
+            self._finish(direct, item)
 
     def _pending(self) -> list[PlannedRevision]:
         """The revisions that were not done when this process began."""
@@ -191,9 +197,12 @@ class Run:
             self.context.journal.statement_done(change.id, "replica-first")
             self._told(change.id, "done", began, "replica-first")
 
-    def _finish(self, revision: PlannedRevision) -> None:
+    def _finish(self, direct: Direct, revision: PlannedRevision) -> None:
         """The revision's schema is true: write its version, with the journal row that says so, in one transaction."""
         self._between(revision)
+        planned = revision
+        if revision.recorded.data_dependent:
+            revision = self._upgraded(direct, revision)
         name = revision.revision
         began = time.monotonic()
         with Connection(self.node, database=self.context.database) as there:
@@ -218,6 +227,30 @@ class Run:
         self._applied.append(name)
         self._todo += self._gate.opened(revision)
         self._told(name, "done", began, f"{self._table} written")
+        self._check_foretold(planned, revision)
+
+    def _upgraded(self, direct: Direct, revision: PlannedRevision) -> PlannedRevision:
+        """Run its own upgrade(); the revision as it was really carried out."""
+        upgrade = Upgrade(self.prepared, direct, self._between, lambda: self._gate.proof or self.prepared.plan.fleet)
+        try:
+            return upgrade.run(revision)
+        except ServerError as error:
+            raise with_grant(error, self.context.journal.at, self.context.database) from error
+
+    def _check_foretold(self, planned: PlannedRevision, done: PlannedRevision) -> None:
+        """What comes after it was judged for the schema that the replays made of it.
+
+        Raises:
+            StoppedError: they made another one, and something comes after it.
+        """
+        if planned is done or planned.revision == self.prepared.selection.revisions[-1].revision:
+            return
+        other = not_the_same(planned.recorded.after, done.recorded.after)
+        if other:
+            raise StoppedError(
+                f"the rows made another schema of {planned.revision} than was foreseen ({'; '.join(other[:3])}), and "
+                "what comes after it was judged for that; the same command judges the rest anew"
+            )
 
     def _heads(self) -> tuple[str, ...]:
         with Connection(self.node, database=self.context.database) as there:
@@ -257,7 +290,7 @@ class Run:
     def _stopped(self, error: BaseException) -> None:
         """Say where it stopped: between two revisions the run is over, inside one it waits to be gone on with."""
         said = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
-        if isinstance(error, NotProvedError):  # whether anything changed before is for us to say
+        if isinstance(error, NotProvedError | NotSentError):  # whether anything changed before is for us to say
             said = "; ".join(error.reasons)
         applied = f"; applied are {', '.join(self._applied)}" if self._applied else ""
         current, done = self._current()
@@ -270,8 +303,9 @@ class Run:
         with suppress(ZdmigrateError):
             journal.answered()
             journal.end("aborted")
-        if isinstance(error, NotProvedError) and not self._applied and self.prepared.entry is None:
-            raise NotProvedError([*error.reasons, *([barriers.removeprefix("; ")] if barriers else [])]) from error
+        refusal = isinstance(error, NotProvedError | NotSentError)
+        if isinstance(error, RefusedError) and refusal and not self._applied and self.prepared.entry is None:
+            raise type(error)([*error.reasons, *([barriers.removeprefix("; ")] if barriers else [])]) from error
         what = "it stopped between two revisions" if self._applied else "nothing was changed"
         raise AbortedError(f"{said}; {what}{applied}{barriers}") from error
 
@@ -293,6 +327,10 @@ class Run:
             for item in self.prepared.selection.revisions:
                 if item.revision in before:
                     continue
+                if item.recorded.data_dependent:
+                    names = [name for name, state in entries.items() if state == "done"]
+                    done = sum(statement_of_upgrade(name, item.revision) for name in names)
+                    return item.revision, f"{done} statement(s)" if done else ""
                 ids = [task.change.id for task in self._tasks(item) if not is_setting(task.change)]
                 count = sum(entries.get(name) == "done" for name in ids)
                 return item.revision, f"{count} of {len(ids)} statements" if count else ""

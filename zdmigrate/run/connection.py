@@ -65,8 +65,10 @@ def witnessed(witness: Callable[[Sent], None]) -> Iterator[None]:
 class Connection:
     """One connection of the tool, autocommit. Not for use by two threads at once."""
 
-    def __init__(self, node: Node, *, answer_seconds: float = ANSWER_SECONDS, database: str | None = None) -> None:
-        """Connect.
+    def __init__(
+        self, node: Node, *, answer_seconds: float = ANSWER_SECONDS, database: str | None = None, client_flag: int = 0
+    ) -> None:
+        """Connect; `client_flag` are bits of `pymysql.constants.CLIENT`.
 
         Raises:
             LostError: when the node does not answer.
@@ -94,10 +96,11 @@ class Connection:
                 connect_timeout=CONNECT_SECONDS,
                 read_timeout=CONNECT_SECONDS,  # one that accepts and says nothing is as far away
                 write_timeout=CONNECT_SECONDS,
+                client_flag=client_flag,
                 **options,
             )
         except (pymysql.MySQLError, OSError) as error:
-            raise _told(error, node.name, "CONNECT") from error
+            raise error_of(error, node.name, "CONNECT") from error
         try:
             self.value("SELECT GET_LOCK(CONCAT(%s, CONNECTION_ID()), 0)", (OURS,))
         except BaseException:
@@ -122,7 +125,7 @@ class Connection:
                 cursor.execute(sql, tuple(args) if args else None)
                 return list(cursor.fetchall())
         except (pymysql.MySQLError, OSError) as error:
-            raise _told(error, self.node.name, sql) from error
+            raise error_of(error, self.node.name, sql) from error
 
     def value(self, sql: str, args: Sequence[Any] = ()) -> Any:
         """The first column of the first row, or None when there is no row."""
@@ -131,19 +134,25 @@ class Connection:
 
     def run(self, sql: str, args: Sequence[Any] = ()) -> int:
         """Run a statement; how many rows it changed."""
+        values = () if "PASSWORD" in sql.upper() else tuple(args)
+        with self._telling(sql, values), self._raw.cursor() as cursor:
+            return int(cursor.execute(sql, tuple(args) if args else None))
+
+    @contextmanager
+    def _telling(
+        self, sql: str, values: tuple[Any, ...] = (), words: Callable[[str], str] = lambda message: message
+    ) -> Iterator[None]:
+        """Tell the witnesses of a statement that is sent inside; `words` is what to say of a server's message."""
         began, problem = time.monotonic(), "it was interrupted"
         try:
-            with self._raw.cursor() as cursor:
-                changed = int(cursor.execute(sql, tuple(args) if args else None))
+            yield
             problem = ""
-            return changed
         except (pymysql.MySQLError, OSError) as error:
-            told = _told(error, self.node.name, sql)
+            told = error_of(error, self.node.name, sql, words)
             problem = str(told)
             raise told from error
         finally:
             if _witnesses:
-                values = () if "PASSWORD" in sql.upper() else tuple(args)
                 sent = Sent(self.node.name, sql, values, began, time.monotonic() - began, problem)
                 for witness in tuple(_witnesses):
                     witness(sent)
@@ -175,9 +184,12 @@ class Connection:
         self.close()
 
 
-def _told(error: Exception, node: str, sql: str) -> ServerError | LostError:
+def error_of(
+    error: Exception, node: str, sql: str, words: Callable[[str], str] = lambda message: message
+) -> ServerError | LostError:
+    """What an exception of the driver means here; `words` is what to say of a server's message."""
     number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
-    message = str(error.args[-1]) if error.args else type(error).__name__
+    message = words(str(error.args[-1])) if error.args else type(error).__name__
     shown = _shown(sql)
     if number in _LOST or isinstance(error, OSError | pymysql.InterfaceError):
         return LostError(node, message, shown)

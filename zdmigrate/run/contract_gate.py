@@ -2,12 +2,13 @@
 
 The order is what makes it hold: a barrier goes up, then the fleet is read. A node that did not see the barrier when it
 became ready is in the list by then and is judged; one that comes later sees it and stays unready (`zdsession.fleet`).
+Then the servers are asked what they ran since the last old code left: not everybody who uses a column is a node.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -17,8 +18,10 @@ from zdmigrate.plan import Plan, PlannedChange, PlannedRevision, judged_again
 from zdmigrate.run.errors import RefusedError
 from zdmigrate.run.selection import Asked, unproved
 from zdmigrate.run.steps import Listener, Timing
+from zdmigrate.run.witness import SecondWitness
 from zdmigrate.verdict.fleet_proof import FleetProof, LiveCode
 from zdmigrate.verdict.model import Phase, Verdict
+from zdmigrate.verdict.witness import CLOCK_SLACK, WINDOW, WITNESS, Evidence, Removal
 from zdsession.fleet.model import Barrier, Gone
 from zdsession.manifest import Manifest
 
@@ -31,10 +34,12 @@ class ContractGate:
     """Lets the contracts of one run through, each after a look of its own.
 
     Args:
-        fleet: who is asked; None lets everything through, because what was given beside a fleet was judged before.
+        fleet: who is asked what runs; None where nobody is: what was given beside a fleet was judged before.
         plan, asked: what was admitted when the run began, and on which terms.
         revisions: those of the run, in order.
         resumed: whether another process began the run, and may have put barriers up.
+        witness: asks the servers what they ran; None where nobody asks them.
+        window: see :func:`removals_of`.
     """
 
     def __init__(
@@ -46,16 +51,23 @@ class ContractGate:
         listener: Listener,
         *,
         resumed: bool = False,
+        witness: SecondWitness | None = None,
+        window: float | None = None,
     ) -> None:
         self._fleet = fleet
         self._plan = plan
         self._asked = asked
-        self._waiting = [item for item in revisions if is_contract(item)] if fleet is not None else []
+        self._witness = witness
+        self._window = window
+        asks = fleet is not None or witness is not None
+        self._waiting = [item for item in revisions if is_contract(item)] if asks else []
         self._listener = listener
         self._names = {item.revision for item in self._waiting}
         self._may_be_up = resumed
         #: What the fleet said last; None while no contract was let through.
         self.proof: FleetProof | None = None
+        #: What the servers' memory left open, for people.
+        self.notes: tuple[str, ...] = ()
 
     def admit(self, revision: PlannedRevision) -> None:
         """Look once more before the first statement of a contract. Nothing for another revision, or a second time.
@@ -66,22 +78,46 @@ class ContractGate:
         Raises:
             NotProvedError: somebody is in the way, or it cannot be known; the barriers are up (:meth:`lower`).
         """
-        if self._fleet is None or all(item.revision != revision.revision for item in self._waiting):
+        if all(item.revision != revision.revision for item in self._waiting):
             return
         began = time.monotonic()
         try:
-            self._raise_barriers(self._fleet)
-            proof = self._fleet.read()
+            proof = self._ask_fleet()
+            said = self._ask_servers(revision, proof)
         except FleetError as error:
             raise NotProvedError([str(error)]) from error
+        self._waiting = [item for item in self._waiting if item.revision != revision.revision]
+        if proof is not None:
+            self.proof = proof
+            said = [f"allowed by {proof.quote()}", *said]
+        if said:
+            self._listener(Timing(revision.revision, "done", 0.0, time.monotonic() - began, "; ".join(said)))
+
+    def _ask_fleet(self) -> FleetProof | None:
+        """What runs now, which allows every contract that is to come; None without a fleet."""
+        if self._fleet is None:
+            return None
+        self._raise_barriers(self._fleet)
+        proof = self._fleet.read()
         plan = judged_again(self._plan, proof)
         waiting = {item.revision for item in self._waiting}
         reasons = unproved(plan, [item for item in plan.revisions if item.revision in waiting], self._asked)
         if reasons:
             raise NotProvedError(reasons)
-        self._waiting = [item for item in self._waiting if item.revision != revision.revision]
-        self.proof = proof
-        self._listener(Timing(revision.revision, "done", 0.0, time.monotonic() - began, f"allowed by {proof.quote()}"))
+        return proof
+
+    def _ask_servers(self, revision: PlannedRevision, proof: FleetProof | None) -> list[str]:
+        """What they ran of late is in the way of no contract that is to come; what to say of it."""
+        if self._witness is None:
+            return []
+        removals = removals_of(self._waiting, self._fleet, proof, self._window)
+        all_evidence = self._witness.look(removals)
+        reasons, notes = weighed(all_evidence, self._asked)
+        if reasons:
+            raise NotProvedError(reasons)
+        self.notes = tuple(dict.fromkeys((*self.notes, *notes)))
+        quotes = [item.quote() for item in all_evidence if item.revision == revision.revision]
+        return [quote for quote in quotes if quote]
 
     def _raise_barriers(self, fleet: Fleet) -> None:
         """What runs was allowed a moment ago, so a barrier is never against it: only against what does not run."""
@@ -131,6 +167,50 @@ class ContractGate:
         except FleetError as error:
             return [f"barriers may name what is there again ({error}); look: zdsession barriers"]
         return []
+
+
+def removals_of(
+    revisions: Iterable[PlannedRevision], fleet: Fleet | None, proof: FleetProof | None, window: float | None
+) -> list[Removal]:
+    """What each contract removes, and how far back a statement that names it speaks against that.
+
+    Args:
+        window: seconds at most; None for since the last old code left, or else for :data:`WINDOW`.
+
+    Raises:
+        FleetError: the store does not answer.
+    """
+    found = []
+    for revision in revisions:
+        gone = gone_after(revision) if is_contract(revision) else ()
+        if gone:
+            left = None if fleet is None or proof is None or _runs(proof, gone) else fleet.left(gone)
+            since = WINDOW if window is None else window
+            if left is not None:
+                known = max(0.0, left - CLOCK_SLACK)
+                since = known if window is None else min(known, window)
+            found.append(Removal(revision.revision, gone, revision.recorded.before, since))
+    return found
+
+
+def weighed(all_evidence: Iterable[Evidence], asked: Asked) -> tuple[list[str], list[str]]:
+    """Why contracts may not run by what the servers ran, and what a person should know of that."""
+    reasons: list[str] = []
+    notes: list[str] = []
+    accepted = WITNESS in asked.accept
+    for evidence in all_evidence:
+        notes += evidence.notes
+        if accepted:
+            notes += [f"accepted: {evidence.revision} removes {item.gone}, and {item}" for item in evidence.found]
+        else:
+            reasons += evidence.reasons()
+    return reasons, list(dict.fromkeys(notes))
+
+
+def _runs(proof: FleetProof, gone: tuple[Gone, ...]) -> bool:
+    """Whether code that maps any of it runs now: then nothing is known of when the last left."""
+    barrier = Barrier("", gone, 0)
+    return any(one.manifest is None or barrier.against(one.manifest) for one in proof.code)
 
 
 def is_contract(revision: PlannedRevision) -> bool:

@@ -6,25 +6,31 @@ transaction with its journal row: both are there or neither is.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
+from typing import Literal, TypeVar
 
 from zdmigrate.errors import ZdmigrateError
 from zdmigrate.history import syntax as s
 from zdmigrate.plan import PlannedChange
 from zdmigrate.run.blockers import blockers_of
-from zdmigrate.run.connection import Connection
 from zdmigrate.run.context import RunContext
 from zdmigrate.run.errors import LostError, NeedsPersonError, ServerError
 from zdmigrate.run.kept import digest
+from zdmigrate.run.message import Answer, Message
 from zdmigrate.run.schema_check import Happened, live_catalog, look
 from zdmigrate.run.steps import Timing
 from zdmigrate.run.topology import Node
+from zdmigrate.run.work import Rows, WorkConnection
 from zdmigrate.verdict.cost.clause import with_clause
+
+T = TypeVar("T")
 
 #: Seconds to wait for an answer to a statement; longer than any limit of a policy.
 _ANSWER_SECONDS = 7 * 86400.0
@@ -32,6 +38,9 @@ _ANSWER_SECONDS = 7 * 86400.0
 _LOOK_SECONDS = 1.0
 #: Seconds for a server that went away to come back, and for a killed statement to end.
 BACK_SECONDS = 60.0
+
+#: Where a value may stand instead.
+_VALUE = re.compile(r"%s|%\(|\?")
 
 _LOCK_WAIT, _DEADLOCK, _INTERRUPTED = 1205, 1213, 1317
 #: ALGORITHM or LOCK refused: not supported, not so, wrong together, too many INSTANT changes.
@@ -42,6 +51,15 @@ class StoppedError(ZdmigrateError):
     """Somebody asked the run to stop, and it did so between two statements."""
 
     exit_code = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """What runs on the server, for people; `reads` when ending it does no harm."""
+
+    name: str
+    text: str
+    reads: bool = False
 
 
 @dataclass(slots=True)
@@ -60,72 +78,111 @@ class Direct:
     at: Callable[[str], None] = lambda point: None
     stop_if_asked: Callable[[], None] = lambda: None
     clock: Callable[[], float] = time.monotonic
-    _work: Connection | None = None
-    _settings: list[str] = field(default_factory=list)
+    _work: WorkConnection | None = None
+    _settings: list[Message] = field(default_factory=list)
 
-    def run(self, change: PlannedChange) -> str:
-        """Carry out one change; a word or two about how it went.
+    def run(self, change: PlannedChange, message: Message | None = None) -> str:
+        """Carry out one change; a word or two about how it went. `message` is what to send, if not what was planned.
 
         Raises:
             ServerError: the server refused, and nothing of the statement happened.
             StoppedError: it was stopped, and nothing of the statement happened.
             NeedsPersonError: it goes on without us, or nobody can tell what happened.
         """
-        sql = statement_of(change)
         node = change.recorded.statement.node
         if is_setting(change):
             self.recall(change)
             return "session"
-        self.context.journal.statement_begun(
-            change.id, digest(change.recorded.statement.sql), self._connected().id, sql
-        )
+        message = message or _planned(change)
+        self.context.journal.statement_begun(change.id, message.sha256, self.connected().id, message.told)
         self.at(f"begun:{change.id}")
         detail = (
-            self._transaction(change, sql)
+            self._transaction(change, message)
             if isinstance(node, s.Insert | s.Update | s.Delete)
-            else self._ddl(change, sql)
+            else self._ddl(change, message)
         )
         self.at(f"done:{change.id}")
         return detail
 
+    def read(self, message: Message, *, writes: bool = False) -> Rows:
+        """What a query answers, in the session of the statements. It is bounded like them, and ended when that is over.
+
+        Args:
+            writes: it is about a statement that writes, so the server would refuse it where nothing may.
+
+        Raises:
+            ServerError: the server refused.
+            StoppedError: it was ended.
+        """
+        tries = 3
+        while True:
+            work, tries = self.connected(), tries - 1
+            try:
+                call = partial(work.read, message, writes=writes)
+                return self._looked_after(work, call, _Running("a query", message.told, True))
+            except LostError:
+                self._drop()
+                if not tries:
+                    raise
+
+    def move(self, node: Node) -> None:
+        """From now on statements go to another node: the primary has moved."""
+        if node.name != self.node.name:
+            self._drop()
+        self.node = node
+
     def recall(self, change: PlannedChange) -> None:
         """Set a session variable, and again whenever the connection is made anew."""
-        sql = statement_of(change)
-        self._settings.append(sql)
-        if self._work is not None:
-            self._work.run(sql)
+        self.set(statement_of(change))
 
-    def settle(self, change: PlannedChange, connection: int) -> bool:
+    def set(self, sql: str, shown: str = "") -> None:
+        """Carry out a SET of the session, and again whenever the connection is made anew; `shown` is what is told."""
+        message = Message(sql, "", shown=shown)
+        if message in self._settings:
+            self._settings.remove(message)
+        self._settings.append(message)
+        if self._work is not None:
+            self._work.deliver(message)
+
+    def unset(self, sql: str, begins: str) -> None:
+        """Carry out what ends a setting, and forget those whose text begins so."""
+        self._settings = [item for item in self._settings if not item.sql.startswith(begins)]
+        with suppress(ServerError, LostError):  # it ends with the session at the latest
+            if self._work is not None:
+                self._work.run(sql)
+
+    def settle(self, change: PlannedChange, connection: int, message: Message | None = None) -> bool:
         """Whether a statement happened that was begun over `connection` and not seen to end; waits while it runs."""
-        self._until_ended(statement_of(change), connection)
+        message = message or _planned(change)
+        self.until_ended(message.sql, connection)
         node = change.recorded.statement.node
         if isinstance(node, s.Insert | s.Update | s.Delete):
             done = self._journaled(change)
             if not done:
                 self._must_be_transactional(change)
-        else:
-            done = self._looked(change)
+            return done
+        done = self._looked(change)
         if done:
             self.context.journal.statement_done(change.id, "found done")
         return done
 
     # --- DDL
 
-    def _ddl(self, change: PlannedChange, sql: str) -> str:
+    def _ddl(self, change: PlannedChange, message: Message) -> str:
         end = self.clock() + self.context.policy.lock_patience
         pause, tries = 0.1, 0
         while True:
             tries += 1
-            work = self._connected()
+            work = self.connected()
             number = work.id
             try:
                 work.run(f"SET SESSION lock_wait_timeout = {self.context.policy.lock_wait}")
-                self._send(change, sql)
+                self._send(change, message)
                 self.at(f"sent:{change.id}")
                 break
             except LostError:
                 self._drop()
-                if self.settle(change, number):
+                if self.settle(change, number, message):
                     return "found done"
             except ServerError as error:
                 if error.errno in _NOT_AS_PLANNED and change.cost.algorithm_clause:
@@ -134,7 +191,7 @@ class Direct:
                         error.errno,
                         f"{error.message} [planned was {change.cost.algorithm_clause}; nothing happened. See what the "
                         "server would do with `zdmigrate plan --server`]",
-                        sql,
+                        message.told,
                     ) from error
                 if error.errno not in (_LOCK_WAIT, _DEADLOCK):
                     raise
@@ -147,7 +204,7 @@ class Direct:
 
     def _looked(self, change: PlannedChange) -> bool:
         """What the schema says of a statement that may have happened."""
-        seen = look(change.recorded.delta, live_catalog(self._connected()))
+        seen = look(change.recorded.delta, live_catalog(self.connected()))
         match seen.happened:
             case Happened.YES:
                 return True
@@ -166,24 +223,24 @@ class Direct:
 
     # --- DML
 
-    def _transaction(self, change: PlannedChange, sql: str) -> str:
+    def _transaction(self, change: PlannedChange, message: Message) -> str:
         end = self.clock() + self.context.policy.lock_patience
         pause = 0.1
         while True:
-            work = self._connected()
+            work = self.connected()
             number = work.id
             try:
                 work.run(f"SET SESSION innodb_lock_wait_timeout = {max(self.context.policy.lock_wait, 5)}")
                 work.run("START TRANSACTION")
-                self._send(change, sql)
+                answer = str(self._send(change, message))
                 self.at(f"sent:{change.id}")
-                self.context.journal.statement_done(change.id, over=work)
+                self.context.journal.statement_done(change.id, answer, over=work)
                 work.run("COMMIT")
-                return ""
+                return answer
             except LostError:
                 self._drop()
-                if self.settle(change, number):
-                    return "found done"
+                if self.settle(change, number, message):
+                    return self.journaled(change.id, "detail")
             except ServerError as error:
                 with suppress(ZdmigrateError):
                     work.run("ROLLBACK")
@@ -198,11 +255,14 @@ class Direct:
 
     def _journaled(self, change: PlannedChange) -> bool:
         """Whether the transaction of a statement was committed: its journal row says so."""
-        journal = self.context.journal
-        state = self._connected().value(
-            "SELECT state FROM zdmigrate.statement WHERE run = %s AND item = %s", (journal.id, change.id)
+        return self.journaled(change.id, "state") == "done"
+
+    def journaled(self, item: str, column: Literal["state", "detail"]) -> str:
+        """What the journal says of a statement, as the session of the statements sees it."""
+        value = self.connected().value(
+            f"SELECT {column} FROM zdmigrate.statement WHERE run = %s AND item = %s", (self.context.journal.id, item)
         )
-        return str(state) == "done"
+        return "" if value is None else str(value)
 
     def _must_be_transactional(self, change: PlannedChange) -> None:
         before = change.recorded.before
@@ -217,15 +277,20 @@ class Direct:
 
     # --- sending
 
-    def _send(self, change: PlannedChange, sql: str) -> None:
+    def _send(self, change: PlannedChange, message: Message) -> Answer:
         """Send it, and look after it while it runs."""
-        work = self._connected()
+        work = self.connected()
+        return self._looked_after(work, lambda: work.deliver(message), _Running(change.id, message.told))
+
+    def _looked_after(self, work: WorkConnection, call: Callable[[], T], running: _Running) -> T:
+        """What `call` brings, which talks to the server over `work`; ended when it has to be."""
         ended = threading.Event()
+        answers: list[T] = []
         failure: list[BaseException] = []
 
         def send() -> None:
             try:
-                work.run(sql)
+                answers.append(call())
             except BaseException as error:  # handed to the thread that waits
                 failure.append(error)
             finally:
@@ -237,16 +302,16 @@ class Direct:
         while not ended.wait(0.1 if self.clock() - began < _LOOK_SECONDS else _LOOK_SECONDS):
             why = "" if killed else self._why_stop(began)
             if why:
-                self._end_statement(change, work.id, why)
+                self._end_statement(running, work.id, why)
                 killed = why
                 began = self.clock()
             if killed and self.clock() - began > BACK_SECONDS:
                 self._work = None
-                raise self._goes_on(change, f"{killed}; the server was told to end it and has not yet")
+                raise self._goes_on(running, f"{killed}; the server was told to end it and has not yet")
         if not failure:
-            return
+            return answers[0]
         if killed and isinstance(failure[0], ServerError) and failure[0].errno == _INTERRUPTED:
-            raise StoppedError(f"{change.id} was ended: {killed}") from failure[0]
+            raise StoppedError(f"{running.name} was ended: {killed}") from failure[0]
         raise failure[0]
 
     def _why_stop(self, began: float) -> str:
@@ -264,16 +329,16 @@ class Direct:
             return ""
         return f"asked by {asked.owner}" if asked is not None and asked.verb == "kill" else ""
 
-    def _end_statement(self, change: PlannedChange, number: int, why: str) -> None:
+    def _end_statement(self, running: _Running, number: int, why: str) -> None:
         """KILL it if that is allowed; else leave it running and say so."""
-        if not (self.context.policy.kill_running or why.startswith("asked by")):
+        if not (running.reads or self.context.policy.kill_running or why.startswith("asked by")):
             self._work = None  # the thread that sends still waits on it, and closing it would wait for that thread
-            raise self._goes_on(change, why)
+            raise self._goes_on(running, why)
         self.context.journal.at.run(f"KILL QUERY {number}")
 
-    def _goes_on(self, change: PlannedChange, why: str) -> NeedsPersonError:
+    def _goes_on(self, running: _Running, why: str) -> NeedsPersonError:
         return NeedsPersonError(
-            f"{why}; {change.id} (`{_short(change.recorded.statement.sql)}`) goes on on {self.node.name} by itself "
+            f"{why}; {running.name} (`{_short(running.text)}`) goes on on {self.node.name} by itself "
             "(--kill-running would have ended it); the next run waits for it and goes on after it",
             self.command,
         )
@@ -282,7 +347,7 @@ class Direct:
         """It waited for a lock and stepped back: say who is in the way, and what comes of that by the policy."""
         policy, journal = self.context.policy, self.context.journal
         tables = change.recorded.touched or (change.subject.table or "",)
-        found = blockers_of(journal.at, self.context.database, tables, [self._connected().id])
+        found = blockers_of(journal.at, self.context.database, tables, [self.connected().id])
         said = f"waits for {found.shown}"
         journal.statement_waits(change.id, said)
         self.context.listener(Timing(change.id, "waits", 0.0, 0.0, said))
@@ -297,8 +362,12 @@ class Direct:
 
     # --- connections
 
-    def _until_ended(self, sql: str, number: int) -> None:
-        """Wait while the server still runs a statement whose client is gone: it finishes an ALTER by itself."""
+    def until_ended(self, sql: str, number: int) -> None:
+        """Wait while the server still runs a statement whose client is gone: it finishes an ALTER by itself.
+
+        Args:
+            sql: its text; where `?` or a placeholder stands in it, a value may have been sent.
+        """
         began = self.clock()
         while self._still_runs(sql, number):
             self.stop_if_asked()
@@ -311,14 +380,15 @@ class Direct:
 
     def _still_runs(self, sql: str, number: int) -> bool:
         end = self.clock() + BACK_SECONDS
+        begins = _VALUE.split(" ".join(sql.split()), maxsplit=1)[0][:40]
         while True:
             try:
-                found = self._connected().rows(
-                    "SELECT ID FROM information_schema.PROCESSLIST WHERE ID = %s AND COMMAND <> 'Sleep' "
-                    "AND LEFT(INFO, 40) = %s AND ID <> CONNECTION_ID()",
-                    (number, sql[:40]),
+                found = self.connected().value(
+                    "SELECT INFO FROM information_schema.PROCESSLIST WHERE ID = %s AND COMMAND <> 'Sleep' "
+                    "AND ID <> CONNECTION_ID()",
+                    (number,),
                 )
-                return bool(found)
+                return found is not None and " ".join(str(found).split()).startswith(begins)
             except LostError as error:
                 self._drop()
                 self.stop_if_asked()
@@ -329,15 +399,18 @@ class Direct:
                     ) from error
                 time.sleep(0.3)
 
-    def _connected(self) -> Connection:
+    def connected(self) -> WorkConnection:
+        """The connection the statements go over, made when there is none."""
         if self._work is None:
             end = self.clock() + BACK_SECONDS
             while True:
                 try:
-                    self._work = Connection(self.node, answer_seconds=_ANSWER_SECONDS, database=self.context.database)
+                    self._work = WorkConnection(
+                        self.node, answer_seconds=_ANSWER_SECONDS, database=self.context.database
+                    )
                     self._work.run("SET SESSION wait_timeout = 2147483")
-                    for sql in self._settings:
-                        self._work.run(sql)
+                    for message in self._settings:
+                        self._work.deliver(message)
                     self.reconnect_journal()
                     break
                 except LostError:
@@ -400,6 +473,10 @@ def statement_of(change: PlannedChange) -> str:
     if isinstance(node, s.AlterTable) and change.cost.algorithm_clause:
         return with_clause(sql, node, change.cost.algorithm_clause)
     return sql
+
+
+def _planned(change: PlannedChange) -> Message:
+    return Message(statement_of(change), digest(change.recorded.statement.sql))
 
 
 def is_setting(change: PlannedChange) -> bool:

@@ -179,6 +179,10 @@ class Journal:
             (detail, self.id, item),
         )
 
+    def statement_taken_back(self, item: str) -> None:
+        """Forget a statement that was begun: the server refused it, and nothing of it happened."""
+        self.at.run("DELETE FROM zdmigrate.statement WHERE run = %s AND item = %s AND state = 'begun'", (self.id, item))
+
     def asked(self) -> Asked | None:
         """What was asked of this run, or None."""
         rows = self.at.rows("SELECT verb, owner FROM zdmigrate.request WHERE run = %s", (self.id,))

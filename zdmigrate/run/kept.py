@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,10 +15,16 @@ from zdmigrate.plan import PlannedRevision
 
 
 class KeptRevision(msgspec.Struct, frozen=True):
-    """A revision of the run: the hash of each of its statements by the change's id."""
+    """A revision of the run.
+
+    Attributes:
+        statements: the hash of each by the change's id; none of a revision that runs through its own upgrade().
+        source: the hash of the file of one that does.
+    """
 
     revision: str
     statements: dict[str, str]
+    source: str = ""
 
 
 class KeptPlan(msgspec.Struct, frozen=True):
@@ -27,6 +34,7 @@ class KeptPlan(msgspec.Struct, frozen=True):
         heads: rows of the version table when the run began; `base` is the schema then.
         strategy, accept: what was asked for.
         fleet: whether what runs now was asked, so that a contract has to be allowed by it again.
+        phase: that was asked for, "" for none.
     """
 
     heads: tuple[str, ...]
@@ -36,6 +44,7 @@ class KeptPlan(msgspec.Struct, frozen=True):
     accept: dict[str, str]
     flavour: str
     fleet: bool = False
+    phase: str = ""
 
     def encode(self) -> str:
         """As text."""
@@ -51,13 +60,11 @@ def keep(
     flavour: str,
     *,
     fleet: bool = False,
+    phase: str = "",
 ) -> KeptPlan:
     """The plan to keep."""
-    kept = tuple(
-        KeptRevision(item.revision, {change.id: digest(change.recorded.statement.sql) for change in item.changes})
-        for item in revisions
-    )
-    return KeptPlan(tuple(heads), base, kept, strategy, dict(accept), flavour, fleet)
+    kept = tuple(_kept(item) for item in revisions)
+    return KeptPlan(tuple(heads), base, kept, strategy, dict(accept), flavour, fleet, phase)
 
 
 def decode(text: str) -> KeptPlan:
@@ -77,11 +84,18 @@ def changed(kept: KeptPlan, revisions: Sequence[PlannedRevision]) -> str | None:
     now = {item.revision: item for item in revisions}
     for revision in kept.revisions:
         found = now.get(revision.revision)
-        if found is None:
-            return revision.revision
-        if revision.statements != {item.id: digest(item.recorded.statement.sql) for item in found.changes}:
+        if found is None or _kept(found) != revision:
             return revision.revision
     return None
+
+
+def _kept(revision: PlannedRevision) -> KeptRevision:
+    if revision.recorded.data_dependent:  # what is sent is judged again; only who sends it has to be the same
+        return KeptRevision(
+            revision.revision, {}, hashlib.sha256(Path(revision.recorded.path).read_bytes()).hexdigest()
+        )
+    hashes = {change.id: digest(change.recorded.statement.sql) for change in revision.changes}
+    return KeptRevision(revision.revision, hashes)
 
 
 def _renumbered(table: Table) -> Table:

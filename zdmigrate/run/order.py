@@ -21,6 +21,8 @@ from zdmigrate.verdict.fleet_proof import FleetProof
 
 #: What the journal calls a run of `apply`.
 KIND = "apply"
+#: What a dry run says of a statement beside what is plain.
+_WAYS = {"upgrade": "as the replay saw it: what is sent depends on rows, and is judged then"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Order:
         command: how to give the same order again, for people.
         fleet: who says what runs now; None where nobody asks it.
         switch_back: after a replica-first group, the primary goes back to where it was.
+        witness_window: seconds the servers' memory is looked back at most for statements that a contract would break;
+            None for since the last old code left, as far as that is known.
         hold_before: "switchover": a replica-first group pauses there until a person says go; "" for not at all.
     """
 
@@ -45,6 +49,7 @@ class Order:
     fleet: Fleet | None = None
     switch_back: bool = False
     hold_before: str = ""
+    witness_window: float | None = None
 
 
 @dataclass(frozen=True)
@@ -79,11 +84,10 @@ class Prepared:
         for revision in self.selection.revisions:
             for task in self.tasks:
                 if task.revision is revision and task.way != "skip":
-                    where = (
-                        self.node.name if task.way in ("direct", "batches") else "each replica, then the old primary"
-                    )
+                    moved = task.way == "replica-first"
+                    where = "each replica, then the old primary" if moved else self.node.name
                     text = statement_of(task.change)
-                    yield where, text if task.way == "direct" else f"{text}  -- {task.way}"
+                    yield where, text if task.way == "direct" else f"{text}  -- {_WAYS.get(task.way, task.way)}"
             changes = versions.changes(heads, revision.revision)
             for sql, values in version_statements(table, changes):
                 yield self.node.name, sql % tuple(f"'{value}'" for value in values)

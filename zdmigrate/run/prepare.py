@@ -9,13 +9,13 @@ from zdmigrate.assemble import Request, assemble
 from zdmigrate.errors import UsageError
 from zdmigrate.fleet import FleetError
 from zdmigrate.history.scripts import Scripts
-from zdmigrate.plan import Plan
+from zdmigrate.plan import Plan, PlannedRevision
 from zdmigrate.run import batches, replica_prepare
 from zdmigrate.run import kept as keeping
 from zdmigrate.run.acceptance import check_accepted
 from zdmigrate.run.connection import Connection, quoted
 from zdmigrate.run.context import RunContext
-from zdmigrate.run.contract_gate import is_contract
+from zdmigrate.run.contract_gate import is_contract, removals_of, weighed
 from zdmigrate.run.errors import LostError, NeedsPersonError, RefusedError, ServerError
 from zdmigrate.run.flavours import OLDEST
 from zdmigrate.run.grants import journal_refused
@@ -28,6 +28,7 @@ from zdmigrate.run.servers import Servers
 from zdmigrate.run.state import Writable
 from zdmigrate.run.topology import Node
 from zdmigrate.run.versions import read_heads
+from zdmigrate.run.witness import SecondWitness
 from zdmigrate.verdict.fleet_proof import FleetProof
 from zdmigrate.verdict.model import Phase
 from zdmigrate.waivers import apply_waivers
@@ -146,7 +147,8 @@ def _go_on(
             f"the run {left.id} of {left.owner} was admitted by what ran in the fleet, which has to allow its "
             "contracts again: give --fleet STORE_URL"
         )
-    asked = Asked(None, _strategy(kept.strategy), {**kept.accept, **order.asked.accept})
+    phase = Phase(kept.phase) if kept.phase else None
+    asked = Asked(phase, _strategy(kept.strategy), {**kept.accept, **order.asked.accept})
     selection = Selection(plan.revisions, (), ())
     tasks = selection.tasks(asked.strategy)
     entries = {item.item: item for item in statements_of(connection, left.id)}
@@ -191,7 +193,7 @@ def check_helpers(context: RunContext, prepared: Prepared) -> tuple[str, ...]:
     Raises:
         RefusedError: with every reason.
     """
-    reasons: list[str] = []
+    reasons, heard = _second_witness(prepared)
     notes: tuple[str, ...] = ()
     moved = [task.change for task in prepared.tasks if task.way == "replica-first"]
     try:
@@ -204,4 +206,20 @@ def check_helpers(context: RunContext, prepared: Prepared) -> tuple[str, ...]:
         reasons += [f"the backfill {item.id} is not done, and a contract may need it; finish it first" for item in left]
     if reasons:
         raise RefusedError(reasons)
-    return notes
+    return (*notes, *heard, *(_told_of(item) for item in prepared.selection.revisions if item.recorded.data_dependent))
+
+
+def _second_witness(prepared: Prepared) -> tuple[list[str], list[str]]:
+    """What the servers ran speaks against a contract of this run, and what to know of that; it is asked again later."""
+    order = prepared.order
+    try:
+        removals = removals_of(prepared.selection.revisions, order.fleet, prepared.plan.fleet, order.witness_window)
+    except FleetError as error:
+        return [str(error)], []
+    return weighed(SecondWitness(order.topology.nodes, prepared.database).look(removals), prepared.asked)
+
+
+def _told_of(revision: PlannedRevision) -> str:
+    return (
+        f"{revision.revision} reads rows: its statements are only known while it runs; each is judged before it is sent"
+    )

@@ -19,6 +19,8 @@ from zdmigrate.run.state import Writable
 from zdmigrate.run.topology import Topology
 
 KIND = "apply"
+#: So many statements that are done are listed, the last ones: upgrade() may send one for each row.
+_MOST_DONE = 50
 _PHASES = {
     "replicas": "the replicas get the ALTERs, one after another; then the primary moves",
     "undo": "what the replicas got is taken back",
@@ -56,8 +58,14 @@ def progress(topology: Topology, servers: Servers) -> Iterator[str]:
     done = sum(item.state == "done" for item in statements)
     at_work = "runs" if alive else f"stopped; go on with: {entry.intent.get('command', 'zdmigrate apply')}"
     yield f"apply {entry.id} {at_work}; {done} done ({', '.join(entry.intent.get('revisions', ()))})"
+    hidden = max(0, done - _MOST_DONE)
+    if hidden:
+        yield f"  done   {hidden} before these"
     for item in statements:
         if item.state == "done":
+            hidden -= 1
+            if hidden >= 0:
+                continue
             yield f"  done   {item.item:<16} {item.seconds:8.1f} s  {item.shown[:80]}"
         else:
             yield f"  begun  {item.item:<16} {item.seconds:8.1f} s  {item.shown[:80]}{_now(connection, item)}"

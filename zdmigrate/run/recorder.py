@@ -45,7 +45,8 @@ _IDLE_LOOKS = 5
 _OWN = re.compile(
     r"\s*(?:(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|CREATE\s+TABLE\s+IF\s+NOT\s+EXISTS)\s+zdmigrate\.|"
     r"CREATE\s+DATABASE\s+IF\s+NOT\s+EXISTS\s+zdmigrate|START\s+TRANSACTION|SET\s+TRANSACTION|COMMIT|ROLLBACK|"
-    r"SET\s+SESSION\s+(?:wait_timeout|lock_wait_timeout|innodb_lock_wait_timeout|max_statement_time))",
+    r"SET\s+SESSION\s+(?:wait_timeout|lock_wait_timeout|innodb_lock_wait_timeout|max_statement_time|sql_select_limit)|"
+    r"DO\s+LAST_INSERT_ID\()",
     re.IGNORECASE,
 )
 #: Variables that change by themselves.
@@ -302,7 +303,7 @@ def _placed(
             node = frozen
         elif step.name in _AT_NEW:
             node = there
-        elif step.name in planned and step.detail != "replica-first":
+        elif (step.name in planned or step.name.rpartition(":")[0] in planned) and step.detail != "replica-first":
             node = serving
         if step.name == "promote" and step.outcome == "done":
             serving = there

@@ -105,6 +105,17 @@ def not_as_after(delta: Delta, live: Catalog) -> tuple[str, ...]:
     return tuple(found)
 
 
+def not_the_same(foreseen: Catalog, real: Catalog) -> tuple[str, ...]:
+    """Where two schemas differ for whoever goes on with one of them; empty when they do not. Pure."""
+    found = []
+    for name in sorted({**foreseen.tables, **real.tables}):
+        one, other = _comparable(foreseen.tables.get(name)), _comparable(real.tables.get(name))
+        found += [
+            f"{where} is {_shown(now)}, not {_shown(was)}" for where, was, now, _ in _walk(name, one, other, other)
+        ]
+    return tuple(found)
+
+
 def _differing(change: ObjectChange, live: Catalog) -> Iterator[tuple[str, object, object, object]]:
     """(place, before, after, now) for every place where before and after differ."""
     now = getattr(live, change.slot).get(change.key)

@@ -11,12 +11,16 @@ from zdmigrate.plan import Plan, PlannedChange, PlannedRevision
 from zdmigrate.verdict.model import Phase, Verdict
 
 Strategy = Literal["auto", "direct", "replica-first"]
-Way = Literal["skip", "direct", "batches", "replica-first"]
+#: "upgrade" is a statement of a revision that runs through its own upgrade(), as the replays saw it.
+Way = Literal["skip", "direct", "batches", "replica-first", "upgrade"]
 
 _TWO_BRANCHES = """keep what runs before and after a deploy apart, for example on two branches:
       alembic revision --head=base --branch-label=expand  -m "..."     (before the deploy)
       alembic revision --head=base --branch-label=contract --depends-on=<expand revision> -m "..."     (after it)
     then: zdmigrate apply --phase expand, deploy, zdmigrate apply --phase contract"""
+
+#: The condition of a statement that a query before it led to.
+ROWS_DECIDE = "rows-decide"
 
 #: Housekeeping of transactions: every statement of ours is one of its own.
 _TRANSACTIONS = ("BEGIN", "START TRANSACTION", "COMMIT", "SAVEPOINT", "RELEASE", "UNLOCK", "DO ", "SET TRANSACTION")
@@ -60,7 +64,7 @@ class Selection:
     def tasks(self, strategy: Strategy) -> tuple[Task, ...]:
         """Every statement in order, with its way."""
         return tuple(
-            Task(revision, change, way_of(change, strategy))
+            Task(revision, change, _way_in(revision, change, strategy))
             for revision in self.revisions
             for change in revision.changes
         )
@@ -120,6 +124,11 @@ def way_of(change: PlannedChange, strategy: Strategy) -> Way:
     return planned if planned in ("batches", "replica-first") else "direct"
 
 
+def _way_in(revision: PlannedRevision, change: PlannedChange, strategy: Strategy) -> Way:
+    way = way_of(change, strategy)
+    return "upgrade" if revision.recorded.data_dependent and way != "skip" else way
+
+
 def _reasons(revision: PlannedRevision, asked: Asked, *, has_topology: bool) -> Iterator[str]:
     name = revision.revision
     if revision.phase is Phase.MIXED:
@@ -130,14 +139,25 @@ def _reasons(revision: PlannedRevision, asked: Asked, *, has_topology: bool) -> 
     if revision.error is not None:
         yield f"{name} could not be replayed ({revision.error.message}), so nobody can say what it sends"
     if revision.recorded.data_dependent:
-        yield (
-            f"{name} reads rows and sends what depends on them; this version does not run that. Run it with "
-            f"`alembic upgrade {name}` where a pause does no harm, then `zdmigrate apply` goes on after it; or write "
-            "it as one UPDATE ... WHERE"
-        )
+        yield from _of_unknown_statements(revision, asked)
     for change in revision.changes:
         if change.recorded.refusal is None:
-            yield from _of_change(change, asked, has_topology=has_topology)
+            yield from _of_change(change, revision, asked, has_topology=has_topology)
+
+
+def _of_unknown_statements(revision: PlannedRevision, asked: Asked) -> Iterator[str]:
+    name = revision.revision
+    what = f"{name} reads rows and sends what depends on them"
+    if asked.strategy == "replica-first":
+        yield (
+            f"{what}, which runs directly only: run it by itself (--to {name}) without --strategy replica-first, "
+            "then the rest"
+        )
+    if name not in asked.accept:
+        yield (
+            f"{what}: its statements are only known while it runs, and each is judged before it is sent. Say --accept "
+            f"{name} --because REASON, or write it as one UPDATE ... WHERE, which can be judged now"
+        )
 
 
 def _of_verdict(revision: PlannedRevision, change: PlannedChange, asked: Asked, plan: Plan) -> Iterator[str]:
@@ -164,27 +184,47 @@ def _of_verdict(revision: PlannedRevision, change: PlannedChange, asked: Asked, 
             f"{where} is a contract that is not proved: {worst}. Prove it by what runs now (--fleet STORE_URL) or with "
             f"the manifests of what is deployed (--deployed FILE), or say --accept {change.id} --because REASON"
         )
-    elif change.verdict is Verdict.CONDITIONAL and change.open_conditions and not accepted:
-        wanted = "; ".join(condition.text.rstrip(".") for condition in change.open_conditions)
+    elif change.verdict is Verdict.CONDITIONAL and not accepted and (wanted := _wanted(revision, change)):
         yield f"{where} is safe only if {wanted}; prove it, or say --accept {change.id} --because REASON.{now}"
+
+
+def _wanted(revision: PlannedRevision, change: PlannedChange) -> str:
+    """The conditions nobody proved, in words; that rows decide is said of the revision."""
+    known = revision.recorded.data_dependent
+    found = [item for item in change.open_conditions if not (known and item.name == ROWS_DECIDE)]
+    return "; ".join(item.text.rstrip(".") for item in found)
 
 
 def _where(change: PlannedChange) -> str:
     return f"{change.id} ({' '.join(change.recorded.statement.sql.split())[:80]})"
 
 
-def _of_change(change: PlannedChange, asked: Asked, *, has_topology: bool) -> Iterator[str]:
+def _of_change(change: PlannedChange, revision: PlannedRevision, asked: Asked, *, has_topology: bool) -> Iterator[str]:
     where = _where(change)
-    yield from _not_to_be_sent(change, where)
+    if not (revision.recorded.data_dependent and _is_rollback(change)):  # whether that can be is seen when it runs
+        yield from not_to_be_sent(change, where)
     refused = change.cost.refusal is not None
     if change.strategy.name == "refuse" and (refused or asked.strategy != "direct"):
         out = "" if refused else " `--strategy direct` runs it all the same."
         yield f"{where}: {change.strategy.reason}{out}"
-    if way_of(change, asked.strategy) == "replica-first" and not has_topology:
+    if way_of(change, asked.strategy) != "replica-first":
+        return
+    if revision.recorded.data_dependent:
+        yield (
+            f"{where}: {change.strategy.reason} {revision.revision} reads rows, so it can only run directly: move this "
+            "statement into a revision of its own, or say --strategy direct"
+        )
+    elif not has_topology:
         yield f"{where}: {change.strategy.reason} Give --topology FILE for that, or run it with --strategy direct"
 
 
-def _not_to_be_sent(change: PlannedChange, where: str) -> Iterator[str]:
+def _is_rollback(change: PlannedChange) -> bool:
+    node = change.recorded.statement.node
+    return isinstance(node, s.Transaction) and node.text.upper().lstrip().startswith("ROLLBACK")
+
+
+def not_to_be_sent(change: PlannedChange, where: str) -> Iterator[str]:
+    """Why no run sends a statement like this, whatever is accepted."""
     statement = change.recorded.statement
     node = statement.node
     if statement.redacted:

@@ -1,7 +1,8 @@
 """The fleet in a session store: any store that keeps the contract of :class:`~zdsession.stores.base.Store` will do.
 
 A record for each node, in which each of its processes keeps a key; one record, the roster, that names the nodes and
-holds the barriers; one for each manifest, by its digest; and one that says which manifests each version published.
+holds the barriers; one for each manifest, by its digest; one that says which manifests each version published, and
+one that says when code with each manifest left.
 Stores merge records by key, so processes do not overwrite each other, and none of these records expires: silence is
 not absence.
 
@@ -40,9 +41,9 @@ _MANIFEST_BYTES = 64 << 20
 _REMEMBERED_MS = 7 * 24 * 3_600_000
 #: What is left of a forgotten node expires after this.
 _EMPTY_MS = 24 * 3_600_000
-_NODE, _BARRIER, _PROCESS, _ORDER, _HOLD = "n:", "b:", "p:", "order", "hold"
+_NODE, _BARRIER, _PROCESS, _ORDER, _HOLD, _DIGEST = "n:", "b:", "p:", "order", "hold", "d:"
 _ID_LENGTH = 128
-#: So many manifests are named by version; the oldest are forgotten first.
+#: So many manifests are named by version, and remembered when they left; the oldest are forgotten first.
 _VERSIONS_KEPT = 200
 
 
@@ -105,6 +106,7 @@ class Registry:
         roster = self._store.load(_ROSTER)
         record = self._store.load(_node_record(node))
         named = roster is not None and _NODE + node in roster.values
+        self._has_left(_read_node(node, record).processes)
         if named:  # first, so that a node that lives sees its entry gone and enlists again
             self._update(_ROSTER, drop=(_NODE + node,))
         # Emptied and left to expire: what is destroyed stays so in a mirrored store, and a name may be used again.
@@ -134,6 +136,7 @@ class Registry:
         if before.order is not None and not rest and not before.damaged:
             drop.append(_ORDER)  # it was for the processes that have ended since
             before = msgspec.structs.replace(before, order=None)
+        self._has_left(dead)
         self._update(_node_record(node), put={key: _packed(process)}, drop=drop, base=base)
         return msgspec.structs.replace(before, processes=rest)
 
@@ -142,6 +145,7 @@ class Registry:
         record = self._store.load(_node_record(node))
         if record is None or _PROCESS + process_id not in record.values:
             return
+        self._has_left(one for one in _read_node(node, record).processes if one.id == process_id)
         self._update(_node_record(node), drop=(_PROCESS + process_id,), base=record)
         left = self._store.load(_node_record(node))
         if left is None or not any(key.startswith(_PROCESS) for key in left.values):
@@ -211,6 +215,25 @@ class Registry:
         if record is None or key not in record.values:
             old = [f"{digest}:{name}" for _, name, digest in _named_versions(record)[: -_VERSIONS_KEPT + 1]]
             self._update(_VERSIONS, put={key: str(self._clock()).encode()}, drop=old)
+
+    def left(self) -> dict[str, int]:
+        """When the last process to leave with each manifest did, by digest ("" for those without one), in milliseconds.
+
+        It left when it said goodbye, was seen to have ended, or was forgotten. Others with that manifest may run on.
+        """
+        record = self._store.load(_LEFT)
+        values = {} if record is None else record.values
+        return {digest.removeprefix(_DIGEST): int(at) for digest, at in values.items() if at.isdigit()}
+
+    def _has_left(self, processes: Iterable[Process]) -> None:
+        """Written before they are struck out: whoever no longer finds them finds when they left."""
+        digests = {one.manifest for one in processes}
+        if not digests:
+            return
+        known = sorted(self.left().items(), key=lambda item: item[1])
+        old = [_DIGEST + digest for digest, _ in known[: -_VERSIONS_KEPT + 1] if digest not in digests]
+        now = str(self._clock()).encode()
+        self._update(_LEFT, put={_DIGEST + digest: now for digest in digests}, drop=old)
 
     def manifest(self, digest: str) -> Manifest | None:
         """The manifest with this digest; None if it is not there or damaged."""
@@ -282,6 +305,7 @@ def _record_id(what: str) -> str:
 
 _ROSTER = _record_id("roster")
 _VERSIONS = _record_id("versions")
+_LEFT = _record_id("left")
 
 
 def _node_record(node: str) -> str:

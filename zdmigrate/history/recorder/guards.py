@@ -94,11 +94,11 @@ def contained(own_dialect: type) -> Iterator[Attempts]:
             (sqlalchemy_default.DefaultDialect, "connect", connect_own),
             (builtins, "breakpoint", lambda *args, **kwargs: None),
         ):
-            stack.enter_context(_patched(owner, name, value))
+            stack.enter_context(patched(owner, name, value))
         stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
         stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
-        stack.enter_context(_patched(sys, "stdin", io.StringIO()))
-        stack.enter_context(_patched(sys, "dont_write_bytecode", True))
+        stack.enter_context(patched(sys, "stdin", io.StringIO()))
+        stack.enter_context(patched(sys, "dont_write_bytecode", True))
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
         try:
@@ -114,7 +114,8 @@ def _shown(address: Any) -> str:
 
 
 @contextlib.contextmanager
-def _patched(owner: Any, name: str, value: Any) -> Iterator[None]:
+def patched(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """An attribute replaced while the block runs."""
     missing = object()
     before = vars(owner).get(name, missing)
     setattr(owner, name, value)

@@ -145,6 +145,13 @@ class Stage:
             recreated=tuple(server.recreated),
         )
 
+    def run(self, revision: Revision, direction: Direction) -> None:
+        """Run it once as Alembic does, without a limit; what it raises is raised."""
+        try:
+            self._run(revision, direction, str(revision.path))
+        finally:
+            self._leave()
+
     @property
     def stood_in(self) -> list[str]:
         """Top-level modules that stand-ins were served for."""
