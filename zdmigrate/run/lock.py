@@ -7,6 +7,7 @@ over the very connection that holds it: a server that gave the lock to somebody 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Sequence
 
 from zdmigrate.run.connection import Connection
@@ -14,6 +15,8 @@ from zdmigrate.run.errors import AbortedError, LostError, RefusedError, ServerEr
 from zdmigrate.run.topology import Node
 
 NAME = "zdmigrate.run"
+#: Seconds for a server to see that a process that was killed has gone: whoever goes on comes right after it.
+_NOTICED_SECONDS = 0.25
 
 
 class RunLock:
@@ -49,7 +52,11 @@ class RunLock:
         connection = Connection(node)
         try:
             connection.run("SET SESSION wait_timeout = 2147483")
-            if connection.value("SELECT GET_LOCK(%s, 0)", (NAME,)) != 1:
+            until = time.monotonic() + _NOTICED_SECONDS
+            while connection.value("SELECT GET_LOCK(%s, 0)", (NAME,)) != 1:
+                if time.monotonic() < until:
+                    time.sleep(0.05)
+                    continue
                 who = _holder(connection)
                 raise RefusedError([f"another run holds {node.name}: {who}; `zdmigrate status` shows it"])
         except BaseException:
