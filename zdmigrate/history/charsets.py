@@ -55,7 +55,8 @@ _CHARSETS: dict[str, tuple[int, str]] = {
 _TEXT_SIZES = (("tinytext", 255), ("text", 65_535), ("mediumtext", 16_777_215), ("longtext", 4_294_967_295))
 _TEXT_BYTES = dict(_TEXT_SIZES)
 
-CHARACTER_TYPES = frozenset({"char", "varchar", "enum", "set", *_TEXT_BYTES})
+TEXT_TYPES = frozenset({"char", "varchar", *_TEXT_BYTES})
+CHARACTER_TYPES = TEXT_TYPES | {"enum", "set"}
 
 LOB_TYPES = frozenset({*_TEXT_BYTES, "tinyblob", "blob", "mediumblob", "longblob"})
 SPATIAL_TYPES = frozenset(
@@ -98,6 +99,13 @@ def canonical_collation(name: str) -> str:
 def bytes_per_character(charset: str) -> int:
     """The most bytes one character takes in `charset` (4 for a charset we do not know)."""
     return _CHARSETS.get(canonical_charset(charset), (4, ""))[0]
+
+
+def character_width(column_type: ColumnType) -> int:
+    """The most bytes one character takes in a column of that type; 1 for what is no text, or of a charset not known."""
+    if column_type.name not in TEXT_TYPES or column_type.charset is None:
+        return 1
+    return bytes_per_character(column_type.charset)
 
 
 def default_collation(charset: str, flavour: Flavour = DEFAULT_TARGET) -> str:

@@ -7,8 +7,8 @@ MariaDB 10.11.19 (tests/history/test_column_limits.py asks both again).
 from __future__ import annotations
 
 from zdmigrate.flavour import Flavour
-from zdmigrate.history.catalog import Column, ColumnType, Table
-from zdmigrate.history.charsets import bytes_per_character
+from zdmigrate.history.catalog import Column, Table
+from zdmigrate.history.charsets import character_width
 from zdmigrate.history.effects.naming import MOST_NAME
 from zdmigrate.history.effects.refusals import Refused, refused
 
@@ -30,7 +30,7 @@ def wrong_type(column: Column, flavour: Flavour) -> Refused | None:
         case "char" | "binary" if length > _MOST_CHAR:
             return refused(1074, name=column.name, most=str(_MOST_CHAR))
         case "varchar" | "varbinary":
-            most = most_bytes(flavour) // _width(column.type)
+            most = most_bytes(flavour) // character_width(column.type)
             return refused(1074, name=column.name, most=str(most)) if length > most else None
         case "decimal":
             return _wrong_decimal(column, flavour)
@@ -57,11 +57,7 @@ def row_too_long(old: Table, new: Table) -> Refused | None:
 def _text_bytes(table: Table) -> int:
     """The bytes its columns of a given length take at most; other columns, length bytes and NULL bits come on top."""
     sized = (column.type for column in table.columns if column.type.name in ("char", "varchar", "binary", "varbinary"))
-    return sum((kind.args[0] if kind.args else 1) * _width(kind) for kind in sized)
-
-
-def _width(column_type: ColumnType) -> int:
-    return 1 if column_type.name.endswith("binary") else bytes_per_character(column_type.charset or "utf8mb4")
+    return sum((kind.args[0] if kind.args else 1) * character_width(kind) for kind in sized)
 
 
 def _wrong_decimal(column: Column, flavour: Flavour) -> Refused | None:

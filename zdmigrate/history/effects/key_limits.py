@@ -11,14 +11,13 @@ from dataclasses import replace
 
 from zdmigrate.flavour import Flavour
 from zdmigrate.history.catalog import Column, ColumnType, Key, KeyPart
-from zdmigrate.history.charsets import LOB_TYPES, SPATIAL_TYPES, bytes_per_character
+from zdmigrate.history.charsets import LOB_TYPES, SPATIAL_TYPES, TEXT_TYPES, character_width
 from zdmigrate.history.effects.naming import MOST_NAME
 from zdmigrate.history.effects.refusals import Refused, refused
 
 #: The longest key InnoDB keeps, and the longest part of one, in bytes.
 INNODB_KEY_BYTES = 3072
 
-_TEXTS = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
 _CUT = frozenset({"char", "varchar", "binary", "varbinary"}) | LOB_TYPES
 _FIXED_SIZES = {
     "tinyint": 1,
@@ -75,7 +74,7 @@ def shortened(part: KeyPart, column: Column, kind: str, flavour: Flavour) -> Key
     """MariaDB makes a prefix of a part that is too long, where a key need not be unique."""
     if not flavour.is_mariadb or kind != "index" or part_bytes(part, column.type) <= INNODB_KEY_BYTES:
         return part
-    return replace(part, length=INNODB_KEY_BYTES // _width(column.type))
+    return replace(part, length=INNODB_KEY_BYTES // character_width(column.type))
 
 
 def key_size(column_type: ColumnType) -> int:
@@ -95,12 +94,7 @@ def key_size(column_type: ColumnType) -> int:
 def part_bytes(part: KeyPart, column_type: ColumnType) -> int:
     """The bytes a part takes in a key, at most; 0 where we cannot tell."""
     length = key_size(column_type) if part.length is None else part.length
-    return length * _width(column_type)
-
-
-def _width(column_type: ColumnType) -> int:
-    """Bytes of one character, or 1."""
-    return bytes_per_character(column_type.charset or "binary") if column_type.name in _TEXTS else 1
+    return length * character_width(column_type)
 
 
 def _wrong_prefix(part: KeyPart, column: Column) -> Refused | None:
@@ -119,7 +113,7 @@ def _wrong_fulltext(columns: Sequence[Column]) -> Refused | None:
     for column in columns:
         if column.type.name == "unknown":
             return None
-        text = column.type.name in _TEXTS or column.type.name == "json"
+        text = column.type.name in TEXT_TYPES or column.type.name == "json"
         if not text or column.type.charset != columns[0].type.charset:
             return refused(1283, name=column.name)
     return None

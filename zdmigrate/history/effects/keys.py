@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from zdmigrate.history.catalog import Column, Key, KeyPart
-from zdmigrate.history.charsets import LOB_TYPES, SPATIAL_TYPES, bytes_per_character
+from zdmigrate.history.charsets import LOB_TYPES, SPATIAL_TYPES, character_width
 from zdmigrate.history.effects.draft import Draft
 from zdmigrate.history.effects.key_limits import INNODB_KEY_BYTES, key_size, shortened, too_long, wrong_key
 from zdmigrate.history.effects.naming import bare_name, key_name
@@ -221,7 +221,7 @@ def _fitted(draft: Draft, key: Key) -> Key:
         if needs and key.kind == "index":
             if len(key.parts) > 1:
                 raise refused(1071, most=str(INNODB_KEY_BYTES))
-            part = replace(part, length=INNODB_KEY_BYTES // bytes_per_character(column.type.charset or "binary"))
+            part = replace(part, length=INNODB_KEY_BYTES // character_width(column.type))
         parts.append(shortened(part, column, key.kind, draft.flavour))
     return replace(key, parts=tuple(parts))
 
