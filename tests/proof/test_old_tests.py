@@ -104,7 +104,10 @@ def test_a_revision_that_cannot_be_run_on_empty_tables_is_not_tested(app: App, m
     app.revision("cccc3", 'op.execute("ALTER TABLE users ADD gone INT AS (missing + 1)")', down="bbbb2")
     result = app.run(*_arguments(mysql_server))
     assert result.code == 3
-    assert "old tests after it: not run (not run: `ALTER TABLE users ADD gone INT AS (missing + 1)` was refused" in result.out
+    assert (
+        "old tests after it: not run (not run: `ALTER TABLE users ADD gone INT AS (missing + 1)` was refused"
+        in result.out
+    )
 
 
 @pytest.mark.soak
