@@ -81,7 +81,7 @@ def test_a_declared_contract_and_a_waiver_are_accepted(app: App, options: list[s
 
 
 def test_what_was_not_run_is_unknown(app: App, options: list[str]) -> None:
-    app.users('op.execute("ALTER TABLE users ADD gone INT AS (missing + 1)")')
+    app.users('op.execute("ALTER TABLE users ADD gone INT AS (no + 1)")')
     document = app.check(*options, "--format", "json").json
     assert document["gate"]["exit_code"] in (1, 3)
     assert any("1054" in item["message"] for item in document["gate"]["obstacles"])

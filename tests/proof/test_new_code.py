@@ -92,11 +92,11 @@ def test_a_new_enum_member_and_a_wider_column(app: App, options: list[str]) -> N
 
 
 def test_a_migration_that_does_not_run_to_its_end_cannot_be_judged(app: App, options: list[str]) -> None:
-    app.users('op.execute("ALTER TABLE users ADD gone INT AS (missing + 1)")', ADD_AGE)
+    app.users('op.execute("ALTER TABLE users ADD gone INT AS (no + 1)")', ADD_AGE)
     result = app.run(*options)
     assert result.code == 3
     assert (
-        "New code before bbbb2 and after could not be judged: `ALTER TABLE users ADD gone INT AS (missing + 1)` was refused"
+        "New code before bbbb2 and after could not be judged: `ALTER TABLE users ADD gone INT AS (no + 1)` was refused"
         in result.out
     )
 
