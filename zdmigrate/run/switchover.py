@@ -37,6 +37,8 @@ KIND = "switchover"
 UNDO_SECONDS = 20.0
 #: Seconds to find out whether a promotion whose answer was lost took place.
 DOUBT_SECONDS = 5.0
+#: Seconds in which an event that is being started shows among the sessions, and for sessions that were ended to go.
+_EVENT_BEGINS_SECONDS, _GONE_SECONDS = 0.1, 2.0
 #: Steps at which a run may be held until a person says go: later ones would act on what was checked long ago.
 HOLDABLE = ("identity", "traffic-check", "blockers", "catch-up")
 
@@ -440,16 +442,25 @@ class Switchover:
         """Sessions that stay on the old primary are ended, then the freeze lets go; nobody may write there still."""
         connection, dialect = self._at(self.old)
         dialect.fence(connection)
-        if self.intent.get("events"):
-            dialect.event_scheduler(connection, running=False)
+        stopped = bool(self.intent.get("events")) and dialect.event_scheduler(connection, running=False)
+        if stopped:  # an event that was just begun is not a session yet, and its definer may write through the fence
+            time.sleep(_EVENT_BEGINS_SECONDS)
         if self.policy.end_sessions:
             ours = self.servers.ids(self.old)
             others = [item for item in dialect.sessions(connection) if item.id not in ours | self.lock.ids(self.old)]
             self.result.ended_sessions += dialect.end_sessions(connection, others)
+            if stopped:
+                self._until_gone(connection, dialect, {item.id for item in others})
         dialect.let_go(connection)
         if dialect.writable(connection)[0] is Writable.ALL:
             raise ServerError(self.old.name, 0, "it is writable although it was fenced", "fence")
         return f"ended {self.result.ended_sessions} session(s)"
+
+    def _until_gone(self, connection: Connection, dialect: Dialect, ids: set[int]) -> None:
+        """Wait, but not for long, until sessions that were ended have left."""
+        end = self.clock() + _GONE_SECONDS
+        while self.clock() < end and any(item.id in ids for item in dialect.sessions(connection)):
+            time.sleep(0.02)
 
     def _forget_source(self) -> str:
         connection, dialect = self._at(self.new)
