@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 from zdmigrate.errors import UsageError
@@ -98,7 +99,7 @@ class Fleet:
         for digest, at in self._asked(self._registry.left).items():
             if latest is not None and at <= latest:
                 continue
-            manifest = self._asked(lambda digest=digest: self._registry.manifest(digest)) if digest else None  # type: ignore[misc]
+            manifest = self._asked(partial(self._registry.manifest, digest)) if digest else None
             if manifest is None or wanted.against(manifest):
                 latest = at
         return None if latest is None else max(0.0, (self._clock() - latest) / 1000)

@@ -1,11 +1,14 @@
-"""A pair of servers as the topology of a run."""
+"""What tests of runs share: an app, a server no run was made on, a fleet, a pair of servers as a topology."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import make_url
 
+from tests.apps import App
+from tests.fleets import Fleets
+from tests.run.applying import execute, make_env
 from tests.servers.replication import Replication
 from zdmigrate.run.topology import Account, Node, Topology
 
@@ -49,3 +52,26 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Runs write their logs into the test's own folder."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return tmp_path / "state" / "zdmigrate"
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> App:
+    """An app of the test's own, whose history Alembic itself can run, too."""
+    made = App(tmp_path / "app", monkeypatch)
+    make_env(made.folder)
+    return made
+
+
+@pytest.fixture
+def url(any_sql_url: str) -> Iterator[str]:
+    """An empty database on a server that no run was ever made on."""
+    yield any_sql_url
+    execute(any_sql_url, "DROP DATABASE IF EXISTS zdmigrate")
+
+
+@pytest.fixture
+def fleet(redis_url: str) -> Iterator[Fleets]:
+    """A fleet in an empty Redis."""
+    made = Fleets(redis_url)
+    yield made
+    made.close()

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pymysql
@@ -17,28 +16,13 @@ import sqlalchemy
 
 from tests.apps import App, assert_one_sentence
 from tests.conftest import MakeServer
-from tests.run.applying import alembic, beside, connected, execute, killed_at, make_env, schema, shop, wait
+from tests.run.applying import alembic, beside, connected, execute, killed_at, schema, shop, wait
 from tests.run.conftest import topology_file
-from tests.servers import Kind, Server
+from tests.servers import Kind
 from tests.servers.replication import Replication
 from zdmigrate.manifest import manifest_of
 
 ACCEPT = ("--accept", "0004c", "--because", "the test says so")
-
-
-@pytest.fixture
-def url(any_sql_server: Server, any_sql_url: str) -> Iterator[str]:
-    """An empty database on a server that no run was ever made on."""
-    yield any_sql_url
-    execute(any_sql_url, "DROP DATABASE IF EXISTS zdmigrate")
-
-
-@pytest.fixture
-def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> App:
-    """An app of the test's own."""
-    made = App(tmp_path / "app", monkeypatch)
-    make_env(made.folder)
-    return made
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.apps import App
-from tests.run.applying import make_env, wait
+from tests.run.applying import wait
 from tests.run.conftest import topology_file
 from tests.run.ledger import Ledger
 from tests.run.test_reports import report_in
@@ -43,14 +43,6 @@ order = Order(Request(load_settings(Path("alembic.ini"))), read_topology(Path(sy
               Asked(None, "replica-first", dict.fromkeys(accept, "a test")), Policy(accept=frozenset(accept)))
 apply(order, lambda prepared: True, at=die)
 """
-
-
-@pytest.fixture
-def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> App:
-    """An app of the test's own."""
-    made = App(tmp_path / "app", monkeypatch)
-    make_env(made.folder)
-    return made
 
 
 def begun(pair: Replication, app: App, monkeypatch: pytest.MonkeyPatch, *upgrade: str) -> str:

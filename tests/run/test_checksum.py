@@ -53,6 +53,14 @@ def on_replica(pair: Replication, *statements: str) -> None:
             cursor.execute(statement)
 
 
+def fill_plain(pair: Replication, rows: int) -> None:
+    """shop.t with so many rows, all alike but for their number, on both nodes."""
+    pair.primary.execute("CREATE DATABASE shop")
+    pair.primary.execute("CREATE TABLE shop.t (id INT AUTO_INCREMENT PRIMARY KEY, v INT)")
+    pair.primary.execute(f"INSERT INTO shop.t (v) VALUES {', '.join(['(1)'] * rows)}")
+    pair.wait_caught_up()
+
+
 def seed(pair: Replication, rows: int = 20) -> None:
     pair.primary.execute("CREATE DATABASE shop")
     pair.primary.execute(TYPES)
@@ -115,10 +123,7 @@ def test_many_chunks_and_a_difference_in_one(any_replication: Replication) -> No
 
 def test_differences_everywhere_end_it(any_replication: Replication) -> None:
     pair = any_replication
-    pair.primary.execute("CREATE DATABASE shop")
-    pair.primary.execute("CREATE TABLE shop.t (id INT AUTO_INCREMENT PRIMARY KEY, v INT)")
-    pair.primary.execute(f"INSERT INTO shop.t (v) VALUES {', '.join(['(1)'] * 30_000)}")
-    pair.wait_caught_up()
+    fill_plain(pair, 30_000)
     on_replica(pair, "UPDATE t SET v = 2")
     found = compare(pair)
     assert len(found.different) == MOST_DIFFERENT
@@ -129,10 +134,7 @@ def test_differences_everywhere_end_it(any_replication: Replication) -> None:
 def test_a_replica_lost_in_the_middle_is_named(any_replication: Replication) -> None:
     """While both nodes are being read: the other reading is waited for, and nothing hangs."""
     pair = any_replication
-    pair.primary.execute("CREATE DATABASE shop")
-    pair.primary.execute("CREATE TABLE shop.t (id INT AUTO_INCREMENT PRIMARY KEY, v INT)")
-    pair.primary.execute(f"INSERT INTO shop.t (v) VALUES {', '.join(['(1)'] * 3000)}")
-    pair.wait_caught_up()
+    fill_plain(pair, 3000)
     source, replica = topology_of(pair).nodes[:2]
     chunks = 0
 
@@ -168,10 +170,7 @@ def writers(pair: Replication) -> Iterator[None]:
 
 def test_under_writes(any_replication: Replication) -> None:
     pair = any_replication
-    pair.primary.execute("CREATE DATABASE shop")
-    pair.primary.execute("CREATE TABLE shop.t (id INT AUTO_INCREMENT PRIMARY KEY, v INT)")
-    pair.primary.execute(f"INSERT INTO shop.t (v) VALUES {', '.join(['(1)'] * 3000)}")
-    pair.wait_caught_up()
+    fill_plain(pair, 3000)
     with writers(pair):
         found = compare(pair)
         assert found.equal, found

@@ -44,24 +44,10 @@ NEWEST = mapping("3.0", users="id")
 
 
 @pytest.fixture
-def url(any_sql_server: Server, any_sql_url: str) -> Iterator[str]:
-    """An empty database on a server that no run was ever made on."""
-    yield any_sql_url
-    execute(any_sql_url, "DROP DATABASE IF EXISTS zdmigrate")
-
-
-@pytest.fixture
 def one_url(mysql_server: Server, mysql_url: str) -> Iterator[str]:
     """The same on MySQL only, for what no flavour has a part in."""
     yield mysql_url
     execute(mysql_url, "DROP DATABASE IF EXISTS zdmigrate")
-
-
-@pytest.fixture
-def fleet(redis_url: str) -> Iterator[Fleets]:
-    made = Fleets(redis_url)
-    yield made
-    made.close()
 
 
 @pytest.fixture

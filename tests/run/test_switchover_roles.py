@@ -40,6 +40,22 @@ def test_events_run_on_the_new_primary_and_nowhere_else(any_replication: Replica
         pair.wait_caught_up(source=new)
 
 
+def test_an_event_that_waits_for_the_end_of_the_freeze_writes_nothing(mariadb_replication: Replication) -> None:
+    """Many events, so that there is one in the way: their definer may write through MariaDB's read_only."""
+    pair = mariadb_replication
+    for node in pair.nodes:
+        node.execute("SET GLOBAL event_scheduler = ON")
+    pair.primary.execute("CREATE DATABASE shop")
+    pair.primary.execute("CREATE TABLE shop.tick (id INT AUTO_INCREMENT PRIMARY KEY)")
+    for number in range(60):
+        pair.primary.execute(
+            f"CREATE EVENT shop.tick{number} ON SCHEDULE EVERY 1 SECOND DO INSERT INTO shop.tick () VALUES ()"
+        )
+    pair.wait_caught_up()
+    for to in ("b", "a", "b"):  # a transaction of the old primary's own would end it with NeedsPersonError
+        runs.switch(topology_of(pair), to, Policy())
+
+
 def test_semi_synchronous_roles_move(make_replication: MakeReplication) -> None:
     pair = make_replication("mariadb", 1, semi_sync=True)
     result = runs.switch(topology_of(pair), "b", Policy())

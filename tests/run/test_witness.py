@@ -67,13 +67,6 @@ def users(url: str) -> str:
 
 
 @pytest.fixture
-def fleet(redis_url: str) -> Iterator[Fleets]:
-    made = Fleets(redis_url)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> App:
     """Its database is at `aaaa1`; what is pending drops `nick`."""
     made = App(tmp_path / "app", monkeypatch)

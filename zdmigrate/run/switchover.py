@@ -38,6 +38,7 @@ UNDO_SECONDS = 20.0
 #: Seconds to find out whether a promotion whose answer was lost took place.
 DOUBT_SECONDS = 5.0
 #: Seconds in which an event that is being started shows among the sessions, and for sessions that were ended to go.
+#: Clients are let in already, so nobody waits for this.
 _EVENT_BEGINS_SECONDS, _GONE_SECONDS = 0.1, 2.0
 #: Steps at which a run may be held until a person says go: later ones would act on what was checked long ago.
 HOLDABLE = ("identity", "traffic-check", "blockers", "catch-up")
@@ -449,15 +450,17 @@ class Switchover:
             ours = self.servers.ids(self.old)
             others = [item for item in dialect.sessions(connection) if item.id not in ours | self.lock.ids(self.old)]
             self.result.ended_sessions += dialect.end_sessions(connection, others)
-            if stopped:
-                self._until_gone(connection, dialect, {item.id for item in others})
+            self._until_gone(connection, dialect, {item.id for item in others})
         dialect.let_go(connection)
         if dialect.writable(connection)[0] is Writable.ALL:
             raise ServerError(self.old.name, 0, "it is writable although it was fenced", "fence")
         return f"ended {self.result.ended_sessions} session(s)"
 
     def _until_gone(self, connection: Connection, dialect: Dialect, ids: set[int]) -> None:
-        """Wait, but not for long, until sessions that were ended have left."""
+        """Wait, but not for long, until sessions that were ended have left.
+
+        One that waits for the lock of the freeze may get it before it hears that it was ended, and may write then.
+        """
         end = self.clock() + _GONE_SECONDS
         while self.clock() < end and any(item.id in ids for item in dialect.sessions(connection)):
             time.sleep(0.02)

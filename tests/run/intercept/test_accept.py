@@ -11,6 +11,7 @@ from zdmigrate.history.apply import apply
 from zdmigrate.history.catalog import Delta, difference
 from zdmigrate.history.recording import RecordedStatement, SessionState
 from zdmigrate.history.statements import parse
+from zdmigrate.history.syntax import SetVariable
 from zdmigrate.plan import Plan, TableSize
 from zdmigrate.run.intercept.accept import Admission, reading_refused, setting_refused
 from zdmigrate.run.intercept.judging import Judge
@@ -19,12 +20,6 @@ from zdmigrate.verdict.model import Phase
 
 READS = 'op.get_bind().execute(sa.text("SELECT id FROM users")).fetchall()'
 ADD = 'op.add_column("users", sa.Column("slug", sa.String(50)))'
-
-
-@pytest.fixture
-def app(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> App:
-    """An app of the test's own."""
-    return App(tmp_path / "app", monkeypatch)  # type: ignore[operator]
 
 
 class Case:
@@ -164,4 +159,5 @@ def test_queries(sql: str, words: str) -> None:
 )
 def test_settings(sql: str, refused: bool) -> None:
     node = parse(sql)[0].node
-    assert bool(setting_refused(node)) is refused  # type: ignore[arg-type]
+    assert isinstance(node, SetVariable)
+    assert bool(setting_refused(node)) is refused

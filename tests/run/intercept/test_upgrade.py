@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.apps import App
-from tests.run.applying import alembic, beside, execute, killed_at, make_env, schema, wait
-from tests.servers import Server
+from tests.run.applying import alembic, beside, execute, killed_at, schema, wait
 
 ACCEPT = ("--accept", "bbbb2", "--because", "the test says so")
 ADD_SLUG = 'op.add_column("users", sa.Column("slug", sa.String(50)))'
@@ -21,13 +20,6 @@ FILL = (
     '    bind.execute(sa.text("UPDATE users SET slug = :slug WHERE id = :id"), '
     '{"slug": row.name.lower(), "id": row.id})',
 )
-
-
-@pytest.fixture
-def url(any_sql_server: Server, any_sql_url: str) -> Iterator[str]:
-    """An empty database on a server that no run was ever made on."""
-    yield any_sql_url
-    execute(any_sql_url, "DROP DATABASE IF EXISTS zdmigrate")
 
 
 @pytest.fixture
@@ -42,14 +34,6 @@ def mariadb(mariadb_url: str) -> Iterator[str]:
     """The same on MariaDB alone."""
     yield mariadb_url
     execute(mariadb_url, "DROP DATABASE IF EXISTS zdmigrate")
-
-
-@pytest.fixture
-def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> App:
-    """An app of the test's own."""
-    made = App(tmp_path / "app", monkeypatch)
-    make_env(made.folder)
-    return made
 
 
 def begin(url: str, app: App, *upgrade: str, names: tuple[str, ...] = ("Ana", "Bob", "Cia"), head: str = "") -> None:

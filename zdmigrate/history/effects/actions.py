@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from zdmigrate.history.catalog import Catalog, Partitioning, Table
 from zdmigrate.history.charsets import canonical_charset, canonical_collation, default_collation, resolve
+from zdmigrate.history.effects.auto_increment import refers_to_counter
 from zdmigrate.history.effects.checks import add_checks, keep_checks
 from zdmigrate.history.effects.column_limits import row_too_long
 from zdmigrate.history.effects.columns import change_columns, check_duplicates, fold_json
-from zdmigrate.history.effects.counting import refers_to_counter
 from zdmigrate.history.effects.draft import Context, Draft
 from zdmigrate.history.effects.foreign_keys import (
     add_foreign_keys,

@@ -1,7 +1,7 @@
 """The literal defaults no server takes: `'true'` for a BOOLEAN, `'now()'` for a DATETIME, a text that is too long.
 
 In doubt a default is let through: what is refused here, the server refuses in strict mode. Source: run on MySQL 9.7.4
-and MariaDB 10.11.19, every type with every kind of literal (tests/history/test_column_defaults.py asks both again).
+and MariaDB 10.11.19, every type with every kind of literal (tests/history/test_apply_limits.py asks both again).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The types no server takes: too long, too precise, or with a value of ENUM or SET given twice.
 
 Only what strict mode refuses and what does not depend on how the server is built. Source: run on MySQL 9.7.4 and
-MariaDB 10.11.19 (tests/history/test_column_limits.py asks both again).
+MariaDB 10.11.19 (tests/history/test_apply_limits.py asks both again).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The keys no server takes: over columns that cannot be in them, with a wrong prefix, or too long.
 
-Only what strict mode refuses. Source: run on MySQL 9.7.4 and MariaDB 10.11.19 (tests/history/test_key_limits.py asks
-both again); limits of InnoDB with its default page size and row format.
+Only what strict mode refuses. Source: run on MySQL 9.7.4 and MariaDB 10.11.19 (tests/history/test_apply_limits.py
+asks both again); limits of InnoDB with its default page size and row format.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What may not be computed from an AUTO_INCREMENT column: its value is not known yet when a row is checked.
 
-Source: run on MySQL 9.7.4 and MariaDB 10.11.19 (tests/history/test_key_limits.py asks both again).
+Source: run on MySQL 9.7.4 and MariaDB 10.11.19 (tests/history/test_apply_limits.py asks both again).
 """
 
 from __future__ import annotations
