@@ -99,7 +99,7 @@ class SessionStore(SessionBase):
 
     def __init__(self, session_key: str | None = None) -> None:
         self._flagged = self._cleared = False
-        self._inner = self._open(None)
+        self._opened: _Kept | None = None
         super().__init__(session_key)
 
     @property
@@ -120,7 +120,7 @@ class SessionStore(SessionBase):
 
     def load(self) -> MutableMapping[str, Any]:  # type: ignore[override]
         """What the store has, each value decoded when it is asked for; an id it does not know is forgotten."""
-        self._inner = self._open(self.session_key)
+        self._opened = self._open(self.session_key)
         if self._inner.renamed:  # adopted from Django's own engine: the cookie has to bring the new id
             self._session_key = self._inner.token
             self._flagged = True
@@ -149,7 +149,7 @@ class SessionStore(SessionBase):
             raise CreateError
         self._values(no_load=must_create)
         if self.session_key is None or must_create:
-            self._inner = self._open(None)
+            self._opened = self._open(None)
         self._push()
         self._inner.save()
         if self._inner.gone:
@@ -191,7 +191,14 @@ class SessionStore(SessionBase):
     @property
     def outage(self) -> Exception | None:
         """Why the store could not be asked, if it could not."""
-        return self._inner.outage
+        return None if self._opened is None else self._opened.outage
+
+    @property
+    def _inner(self) -> _Kept:
+        """Our session, made when it is first needed: a page that looks at none costs nothing."""
+        if self._opened is None:
+            self._opened = self._open(None)
+        return self._opened
 
     @property
     def _is_loaded(self) -> bool:

@@ -22,7 +22,7 @@ from zdsession.body import SavingBody
 from zdsession.codec import AppType
 from zdsession.drain import DRAINING_KEY
 from zdsession.errors import StoreUnavailableError
-from zdsession.headers import refusal, with_session
+from zdsession.headers import additions, refusal
 from zdsession.manager import SessionManager
 from zdsession.options import milliseconds
 from zdsession.session import Session
@@ -42,9 +42,9 @@ class FlaskSession(Session, SessionMixin):
     #: Set by Flask on every access to ``flask.session``, also where nothing is read: ``touched`` says that.
     accessed = False
 
-    def __init__(self, manager: SessionManager, cookie_header: str | None, lifetime: timedelta) -> None:
+    def __init__(self, manager: SessionManager, cookie_header: str | None, app: Flask) -> None:
         super().__init__(manager, cookie_header)
-        self._lifetime_ms = milliseconds(lifetime)
+        self._app = app
 
     @property
     def new(self) -> bool:  # type: ignore[override]
@@ -82,7 +82,7 @@ class FlaskSession(Session, SessionMixin):
         if self.touched and self.outage is None:
             self.persistent = self.permanent
             if self.persistent:
-                self.idle_ms = self._lifetime_ms
+                self.idle_ms = milliseconds(self._app.permanent_session_lifetime)
         super().save()
         if self._permanence_changed:
             self.resend_cookie()
@@ -114,7 +114,7 @@ class ZDSession(SessionInterface):
     def open_session(self, app: Flask, request: Request) -> FlaskSession:
         """The session of a request; the store is not asked before it is touched."""
         request.environ[DRAINING_KEY] = bool(self.sessions.draining)
-        return FlaskSession(self.sessions, request.environ.get("HTTP_COOKIE"), app.permanent_session_lifetime)
+        return FlaskSession(self.sessions, request.environ.get("HTTP_COOKIE"), app)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Save it and put the cookie into the response; a streamed one is saved again when it is closed."""
@@ -131,7 +131,12 @@ class ZDSession(SessionInterface):
         finally:
             session.headers_sent = True
         if session.touched:
-            response.headers = Headers(with_session(response.headers, touched=True, cookies=session.cookies()))
+            cookies = session.cookies()
+            added = additions(response.headers, cookies)
+            if cookies:
+                response.headers.remove("Cache-Control")
+            for name, value in added:
+                response.headers.add(name, value)
         if streamed:
             body: Iterable[Any] = response.response
             response.response = SavingBody(body, session.save, session.finish)

@@ -10,25 +10,36 @@ log = logging.getLogger("zdsession")
 Header = tuple[str, str]
 
 
-def with_session(headers: Iterable[Header], *, touched: bool, cookies: Sequence[str] = ()) -> list[Header]:
-    """``headers`` and what the session adds.
-
-    A touched session adds ``Vary: Cookie``, and ``Cache-Control: private, no-cache`` unless the app says something of
-    its own. A cookie makes it ``no-store`` whatever the app says: a cache that kept it would hand out the session.
-    """
+def with_session(headers: Iterable[Header], cookies: Sequence[str] = ()) -> list[Header]:
+    """``headers`` of a page that touched its session, with what that adds, see :func:`additions`."""
     result = list(headers)
-    names = [name.lower() for name, _ in result]
-    if touched and not ("vary" in names and _varies(result)):
-        result.append(("Vary", "Cookie"))
+    added = additions(result, cookies)
     if cookies:
-        kept = [value for name, value in result if name.lower() == "cache-control"]
-        if any("public" in value or "s-maxage" in value for value in kept):
-            log.warning("Cache-Control %r became no-store: the response sets the session cookie", ", ".join(kept))
         result = [header for header in result if header[0].lower() != "cache-control"]
-        result += [("Cache-Control", "no-store"), *(("Set-Cookie", cookie) for cookie in cookies)]
-    elif touched and "cache-control" not in names:
-        result.append(("Cache-Control", "private, no-cache"))
-    return result
+    return result + added
+
+
+def additions(headers: Iterable[Header], cookies: Sequence[str] = ()) -> list[Header]:
+    """What a touched session adds to a response's headers.
+
+    ``Vary: Cookie``, and ``Cache-Control: private, no-cache`` unless the app says something of its own. A cookie makes
+    it ``no-store`` whatever the app says, and the app's own has to go: a cache that kept it would hand out the session.
+    """
+    varies, said = False, []
+    for name, value in headers:
+        lower = name.lower()
+        if lower == "cache-control":
+            said.append(value)
+        elif lower == "vary":
+            varies = varies or _names_cookie(value)
+    added = [] if varies else [("Vary", "Cookie")]
+    if cookies:
+        if any("public" in value or "s-maxage" in value for value in said):
+            log.warning("Cache-Control %r became no-store: the response sets the session cookie", ", ".join(said))
+        added += [("Cache-Control", "no-store"), *(("Set-Cookie", cookie) for cookie in cookies)]
+    elif not said:
+        added.append(("Cache-Control", "private, no-cache"))
+    return added
 
 
 def refusal(retry_after: int) -> tuple[str, list[Header], bytes]:
@@ -43,11 +54,7 @@ def refusal(retry_after: int) -> tuple[str, list[Header], bytes]:
     return "503 Service Unavailable", headers, body
 
 
-def _varies(headers: list[Header]) -> bool:
-    """Whether they say already that the response depends on the cookie."""
-    for name, value in headers:
-        if name.lower() == "vary":
-            said = [part.strip().lower() for part in value.split(",")]
-            if "cookie" in said or "*" in said:
-                return True
-    return False
+def _names_cookie(vary: str) -> bool:
+    """Whether a Vary header says already that the response depends on the cookie."""
+    said = [part.strip().lower() for part in vary.split(",")]
+    return "cookie" in said or "*" in said

@@ -1,13 +1,16 @@
 """What a store keeps of one session, and how a change is merged into it. Pure functions, no I/O.
 
-All times are milliseconds since the epoch, UTC, so that they survive every store exactly.
+All times are milliseconds since the epoch, UTC, so that they survive every store exactly. The classes are msgspec's, as
+every request makes some; ``msgspec.structs.replace`` makes another with something changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from enum import Enum
+
+import msgspec
+from msgspec.structs import replace
 
 #: A user has at most so many UTF-8 bytes.
 MAX_USER_BYTES = 255
@@ -15,8 +18,7 @@ _HASH_BYTES = 32
 _YEAR_9999 = 253_370_764_800_000
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """One stored session.
 
     ``secret`` is SHA-256 of the current secret. ``previous`` is the one before, valid until ``previous_until``; with
@@ -35,12 +37,11 @@ class Record:
     previous_until: int = 0
     previous_blank: bool = False
     user: str | None = None
-    values: Mapping[str, bytes] = field(default_factory=dict)
+    values: Mapping[str, bytes] = msgspec.field(default_factory=dict)
     version: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Rotation:
+class Rotation(msgspec.Struct, frozen=True):
     """Give the record a new secret.
 
     ``expected`` is the secret the writer saw: when another request rotated first, this one yields. None insists,
@@ -54,15 +55,13 @@ class Rotation:
     expected: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(msgspec.Struct, frozen=True):
     """Bind the record to a user, or with None to nobody."""
 
     user: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """What one request did to one session; everything it does not name stays as it is in the store.
 
     ``put`` and ``drop`` are by top-level key. ``swap`` holds (expected, new) bytes and applies only where the
@@ -71,9 +70,9 @@ class Change:
 
     seen: int
     expires: int
-    put: Mapping[str, bytes] = field(default_factory=dict)
+    put: Mapping[str, bytes] = msgspec.field(default_factory=dict)
     drop: frozenset[str] = frozenset()
-    swap: Mapping[str, tuple[bytes, bytes]] = field(default_factory=dict)
+    swap: Mapping[str, tuple[bytes, bytes]] = msgspec.field(default_factory=dict)
     rotation: Rotation | None = None
     binding: Binding | None = None
 
@@ -88,8 +87,7 @@ class Outcome(Enum):
     GONE = "gone"
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(msgspec.Struct, frozen=True):
     """Outcome of a save, the record as far as this writer knows it now, and how often it had to merge."""
 
     outcome: Outcome
@@ -97,8 +95,7 @@ class Saved:
     conflicts: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """A live session in a listing: its record id (a hash, safe to log) and its times in milliseconds."""
 
     id: str

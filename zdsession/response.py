@@ -36,7 +36,7 @@ class SessionResponse:
         session.headers_sent = True
         session.finished = session.finished or last
         if session.touched:
-            return status, with_session(headers, touched=True, cookies=session.cookies())
+            return status, with_session(headers, session.cookies())
         return status, list(headers)
 
     def refuse(self, error: StoreUnavailableError) -> tuple[str, list[Header]]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
+from binascii import a2b_base64
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -37,7 +38,7 @@ class Token:
         """The token ``text`` spells, or None if it has not the shape of one of ours."""
         if _SHAPE.fullmatch(text) is None:
             return None
-        raw = urlsafe_b64decode(text)
+        raw = a2b_base64(text.replace("-", "+").replace("_", "/"))
         return cls(raw[:_SELECTOR], raw[_SELECTOR:])
 
     @property

@@ -9,10 +9,10 @@ class TestMyStore(StoreContract):
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.zdsession.helpers import Clock
 from zdsession.record import Binding, Change, Outcome, Record, Rotation

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sys
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -16,7 +18,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from zdsession.codec import AppType, Codec
+from zdsession.codec import AppType, Codec, _is_plain
 from zdsession.errors import ConfigurationError, NotStorableError, UnreadableError
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -140,6 +142,54 @@ def test_refuses_by_path_and_type(value: Any, path: str, words: list[str]) -> No
 def test_the_quick_way_encodes_the_same(value: Any) -> None:
     codec = Codec()
     assert codec.encode(value, "v") == codec._pack(codec._prepare(value, 0))
+
+
+class Name(StrEnum):
+    TEA = "tea"
+
+
+_keys = st.one_of(st.text(), st.integers(), st.booleans(), st.none(), st.binary(), st.just(Name.TEA), st.just("tea"))
+#: What msgpack would carry, and much that it would only seem to.
+anything = st.recursive(
+    st.one_of(_hashable, st.just(Name.TEA), st.binary().map(bytearray)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=5),
+        st.lists(inner, max_size=5).map(tuple),
+        st.dictionaries(_keys, inner, max_size=5),
+        st.dictionaries(_keys, inner, max_size=5).map(OrderedDict),
+    ),
+    max_leaves=20,
+)
+
+
+def all_plain(value: Any) -> bool:
+    if type(value) is dict:
+        return all(type(key) is str for key in value) and all(map(all_plain, value.values()))
+    if type(value) is list:
+        return all(map(all_plain, value))
+    return type(value) in (str, int, float, bool, bytes, type(None))
+
+
+@given(anything)
+@example([{"tea": 1}, {Name.TEA: 1}])
+@example([{"tea": {1: 2}}])
+def test_the_quick_look_takes_nothing_for_plain(value: Any) -> None:
+    assert all_plain(value) or not _is_plain(value)
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="elsewhere it may have to be found out slowly")
+def test_the_quick_look_knows_what_is_plain() -> None:
+    thinned = {f"k{n}": n for n in range(9)}
+    del thinned["k3"]
+    plain: list[Any] = [1, None, [], [[], {}], {"a": [1, {"b": b"c"}]}, [{"a": 1, "b": None}, 2.0, [True]], thinned]
+    assert all(map(_is_plain, plain))
+
+
+def test_a_key_that_was_something_else_once() -> None:
+    value: dict[Any, Any] = {Name.TEA: 1, 2: 3}
+    value.clear()
+    value["tea"] = 1
+    assert Codec().decode(Codec().encode(value, "v")) == {"tea": 1}
 
 
 @pytest.mark.parametrize("times", [1, 2], ids=["", "that doubles at each level"])

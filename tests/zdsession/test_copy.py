@@ -8,13 +8,13 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from msgspec.structs import replace
 
 from tests.zdsession.helpers import Clock, Spy
 from zdsession import ConfigurationError, Session, SessionManager, StoreUnavailableError, TooLargeError

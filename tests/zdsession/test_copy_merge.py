@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from zdsession.copy_merge import Note, as_record, ended_in_source, ended_in_target, merged, note_in, note_on
 from zdsession.record import Record, is_sound, merge

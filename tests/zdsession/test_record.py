@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from zdsession.record import Binding, Change, Outcome, Record, Rotation, is_live, is_sound, merge
 
@@ -52,4 +51,4 @@ def test_is_live(now: int, live: bool) -> None:
 @pytest.mark.parametrize("damage", [{"secret": b"short"}, {"created": 10**30}, {"expires": -1}])
 def test_is_sound(damage: dict[str, int]) -> None:
     assert is_sound(RECORD)
-    assert not is_sound(replace(RECORD, **damage))  # type: ignore[arg-type]
+    assert not is_sound(replace(RECORD, **damage))

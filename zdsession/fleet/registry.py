@@ -15,11 +15,11 @@ from __future__ import annotations
 import logging
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from hashlib import sha256
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from zdsession.clock import now_ms
 from zdsession.errors import ConfigurationError, StoreUnavailableError

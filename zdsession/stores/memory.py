@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from zdsession.clock import now_ms
 from zdsession.record import Change, Found, Outcome, Record, Saved, is_live, merge

@@ -35,8 +35,10 @@ import os
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from zdsession.background import Background
 from zdsession.clock import now_ms

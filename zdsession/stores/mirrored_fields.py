@@ -15,7 +15,8 @@ import re
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from zdsession.record import Change, Record
 from zdsession.stores.base import UNKNOWN_VERSION

@@ -7,9 +7,9 @@ Nothing can be created under its id, and a save, which says which secret it expe
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from zdsession.errors import StoreUnavailableError
 from zdsession.record import Binding, Change, Outcome, Record, Rotation

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from hashlib import sha256
+
+from msgspec.structs import replace
 
 from zdsession.clock import now_ms
 from zdsession.record import Change, Found, Outcome, Record, Saved, is_live, merge

@@ -33,8 +33,12 @@ def from_fields(flat: Sequence[bytes]) -> Record | None:
     """The record of field, value, field, value …, or None when something is missing or is not what we write."""
     parts = iter(flat)
     try:
-        named = dict(zip(parts, parts, strict=True))
-        values = {name[1:].decode(): value for name, value in named.items() if name[:1] == b"="}
+        named, values = {}, {}
+        for name, value in zip(parts, parts, strict=True):
+            if name.startswith(b"="):
+                values[name[1:].decode()] = value
+            else:
+                named[name] = value
         user = named.get(b"u")
         record = Record(
             named[b"h"],
