@@ -152,6 +152,15 @@ class PlannedRevision:
         """True when its author marked it as contract."""
         return self.recorded.declared == "contract"
 
+    def fits(self, phase: Phase) -> bool:
+        """Whether a run of that phase may carry it out.
+
+        Of a declared contract the moving of data may be all that is left, once its schema change is proved safe.
+        """
+        if phase is Phase.CONTRACT and self.contract_declared and self.phase is Phase.MIGRATE:
+            return True
+        return self.phase in (phase, Phase.NEUTRAL)
+
 
 @dataclass(frozen=True)
 class Plan:

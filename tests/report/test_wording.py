@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.apps import ADD_AGE, ADD_REQUIRED, ALLOW_NULL, BROKEN, DROP_NICK, PARSELESS, App
+from tests.apps import ADD_AGE, ADD_REQUIRED, ALLOW_NULL, BROKEN, CREATE_USERS, DROP_NICK, PARSELESS, App
+from tests.fleets import mapping, written
 from zdmigrate.gate import run_gate
 from zdmigrate.report import wording
 from zdmigrate.verdict.model import Verdict
@@ -82,6 +83,23 @@ def test_headline_falls_back_to_the_file(app: App) -> None:
 def test_what_to_do_next_with_a_plan(app: App, upgrade: list[str], sentence: str) -> None:
     app.users(*upgrade)
     assert sentence in wording.next_step(app.made(), None)
+
+
+def test_a_declared_contract_that_only_moves_data_any_more_is_for_after_the_deploy(app: App, tmp_path: Path) -> None:
+    app.revision("aaaa1", CREATE_USERS, 'op.add_column("users", sa.Column("alias", sa.String(50)))')
+    app.revision(
+        "bbbb2",
+        "bind = op.get_bind()",
+        "for row in bind.execute(sa.text('SELECT id, nick FROM users')):",
+        "    bind.execute(sa.text('UPDATE users SET alias = :a WHERE id = :id'), {'a': row.nick, 'id': row.id})",
+        DROP_NICK,
+        down="aaaa1",
+        head="# zdmigrate: phase contract",
+    )
+    deployed = written(tmp_path / "2.json", mapping("2.0", users="id name"))
+    result = app.run("plan", "--from", "aaaa1", "--deployed", deployed)
+    assert "migrate (declared)" in result.out
+    assert "1 revision after the last old node is gone." in result.out
 
 
 def test_what_to_do_next_without_a_deployed_revision(app: App) -> None:

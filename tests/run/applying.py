@@ -21,9 +21,11 @@ SHOP = Path(__file__).parents[2] / "examples" / "flask_app"
 #: `apply` in a process of its own that gets a signal at a point between two writes.
 KILLED = """
 import os, signal, sys
+from contextlib import nullcontext
 from pathlib import Path
 from zdmigrate.assemble import Request
 from zdmigrate.config import load_settings
+from zdmigrate.fleet import open_fleet
 from zdmigrate.run.apply import apply
 from zdmigrate.run.order import Order
 from zdmigrate.run.policy import Policy
@@ -35,9 +37,11 @@ def die(point):
         os.kill(os.getpid(), getattr(signal, sys.argv[3]))
 names = ["0004c"] if any(Path("migrations/versions").glob("0004_*")) else sys.argv[5:]
 reasons = dict.fromkeys(names, "tests")
-order = Order(Request(load_settings(Path("alembic.ini"))), single_server(sys.argv[1]), Asked(accept=reasons),
-              Policy(lock_wait=int(sys.argv[4])), True, "zdmigrate apply")
-apply(order, lambda prepared: True, at=die)
+store = os.environ["FLEET"]
+with open_fleet(store, least_age=0) if store else nullcontext() as fleet:
+    order = Order(Request(load_settings(Path("alembic.ini"))), single_server(sys.argv[1]), Asked(accept=reasons),
+                  Policy(lock_wait=int(sys.argv[4])), True, "zdmigrate apply", fleet)
+    apply(order, lambda prepared: True, at=die)
 """
 
 _ENV = """
@@ -120,13 +124,20 @@ def beside(url: str) -> Iterator[str]:
 
 
 def killed_at(
-    folder: Path, url: str, point: str, how: str = "SIGKILL", lock_wait: int = 1, accept: tuple[str, ...] = ()
+    folder: Path,
+    url: str,
+    point: str,
+    how: str = "SIGKILL",
+    lock_wait: int = 1,
+    accept: tuple[str, ...] = (),
+    fleet: str = "",
 ) -> subprocess.Popen[str]:
-    """An `apply` that ends itself at `point`."""
+    """An `apply` that ends itself at `point`; `fleet` is the URL of the store where it asks one."""
     root = str(Path(__file__).parents[2])
     return subprocess.Popen(
         [sys.executable, "-c", KILLED, url, point, how, str(lock_wait), *accept],
-        cwd=folder, env={**os.environ, "PYTHONPATH": root}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=folder, env={**os.environ, "PYTHONPATH": root, "FLEET": fleet}, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
 

@@ -45,6 +45,9 @@ apply(order, lambda prepared: True, at=die)
 """
 
 
+KILLED_AUTO = KILLED.replace('"replica-first"', '"auto"').replace('"bbbb2")', '"bbbb2", "cccc3")')
+
+
 def begun(pair: Replication, app: App, monkeypatch: pytest.MonkeyPatch, *upgrade: str) -> str:
     """The app's `users` with rows on both nodes, at aaaa1; bbbb2 has these lines. The topology file."""
     path = topology_file(pair, app.folder, monkeypatch)
@@ -154,6 +157,43 @@ def test_killed_in_the_middle_and_gone_on_with(
     assert [row[0] for row in done if row[0].startswith("bbbb2")] == ["bbbb2", "bbbb2:0", "bbbb2:1"]
     switches = pair.replica.value("SELECT COUNT(*) FROM zdmigrate.run WHERE kind = 'replica-first'")
     assert switches == 1, "the group was made once"
+
+
+#: Reads rows and fills a column of its own with what they lead to.
+READS_ROWS = (
+    'op.add_column("users", sa.Column("slug", sa.String(50)))',
+    "bind = op.get_bind()",
+    'for row in bind.execute(sa.text("SELECT id, name FROM users WHERE slug IS NULL ORDER BY id")).fetchall():',
+    '    bind.execute(sa.text("UPDATE users SET slug = :s WHERE id = :id"), {"s": row.name.lower(), "id": row.id})',
+)
+
+
+@pytest.mark.parametrize("kind", ["mysql", "mariadb"])
+def test_a_revision_that_reads_rows_runs_on_the_new_primary(
+    request: pytest.FixtureRequest, app: App, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """After a group that moved the primary, in the same run, which is killed in its loop and gone on with."""
+    pair: Replication = request.getfixturevalue(f"{kind}_replication")
+    topology = begun(pair, app, monkeypatch, WIDER)
+    app.revision("cccc3", *READS_ROWS, down="bbbb2")
+    monkeypatch.setattr("zdmigrate.verdict.strategy.SMALL_ROWS", 1)
+    tool = subprocess.run(
+        [sys.executable, "-c", f"import zdmigrate.verdict.strategy as s; s.SMALL_ROWS = 1\n{KILLED_AUTO}", topology,
+         "done:cccc3:1"],
+        cwd=app.folder, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}, capture_output=True,
+        text=True, check=False, timeout=240,
+    )  # fmt: skip
+    assert tool.returncode == -signal.SIGKILL, (tool.stdout, tool.stderr)
+    assert writable_nodes(pair) == ["b"]
+    assert pair.replica.execute("SELECT slug FROM shop.users ORDER BY id") == [("ana",), (None,)]
+    result = app.run("apply", "--topology", topology, "--yes", *ACCEPT)
+    assert result.code == 0, (result.out, result.err)
+    assert writable_nodes(pair) == ["b"]
+    pair.wait_caught_up(source=pair.replica)
+    for node in pair.nodes:
+        assert "varchar(300)" in str(node.execute("SHOW CREATE TABLE shop.users"))
+        assert node.execute("SELECT slug FROM shop.users ORDER BY id") == [("ana",), ("bo",)]
+        assert node.value("SELECT version_num FROM shop.alembic_version") == "cccc3"
 
 
 def test_a_name_that_means_nothing_is_a_mistake(

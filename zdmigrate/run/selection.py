@@ -40,8 +40,13 @@ class Asked:
     accept: Mapping[str, str] = field(default_factory=dict)
 
     def reason(self, change: PlannedChange, revision: PlannedRevision) -> str | None:
-        """Why this change is accepted, or None."""
-        return self.accept.get(change.id, self.accept.get(revision.revision))
+        """Why this change is accepted, or None.
+
+        A revision that reads rows never runs without its name here, which says that its statements need not be known;
+        it does not say that a contract among them needs no proof.
+        """
+        needs_proof = revision.recorded.data_dependent and change.verdict is Verdict.UNSAFE
+        return self.accept.get(change.id, None if needs_proof else self.accept.get(revision.revision))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ def select(plan: Plan, asked: Asked, *, has_topology: bool) -> Selection:
     chosen = list(plan.revisions)
     if asked.phase is not None:
         fitting = 0
-        while fitting < len(chosen) and chosen[fitting].phase in (asked.phase, Phase.NEUTRAL):
+        while fitting < len(chosen) and chosen[fitting].fits(asked.phase):
             fitting += 1
         if chosen and not fitting:
             first = chosen[0]

@@ -296,7 +296,7 @@ def test_a_contract_that_the_plan_did_not_show_is_not_sent_whatever_is_accepted(
         '    op.drop_column("users", "name")',
     )
     begin(url, app, *lines, head="# zdmigrate: phase contract")
-    result = app.run("apply", "--url", url, "--yes", *ACCEPT)
+    result = app.run("apply", "--url", url, "--yes", "--accept", "bbbb2:0", *ACCEPT)
     assert result.code == 5, (result.out, result.err)
     assert "it removes users.name, which the plan did not show" in result.err
     assert "of revision bbbb2 1 statement(s) are done" in result.err
@@ -444,3 +444,20 @@ def test_pause_and_ctrl_c_between_statements_and_while_upgrade_computes(mysql: s
     assert "interrupted; of revision bbbb2 4 statement(s) are done" in err
     execute(mysql, "DELETE FROM users WHERE id = 1")
     assert app.run("apply", "--url", mysql, "--yes").code == 0
+
+
+def test_an_abort_between_statements_is_gone_on_from(mysql: str, app: App) -> None:
+    begin(mysql, app, ADD_SLUG, *FILL)
+    tool = killed_at(app.folder, mysql, "done:bbbb2:1", "SIGSTOP", accept=("bbbb2",))
+    assert tool.stdout is not None
+    for line in tool.stdout:
+        if line.strip() == "done:bbbb2:1":
+            break
+    assert app.run("abort", "--url", mysql).code == 0
+    tool.send_signal(signal.SIGCONT)
+    _, err = tool.communicate(timeout=60)
+    assert "of revision bbbb2 2 statement(s) are done" in err
+    assert execute(mysql, "SELECT slug FROM users ORDER BY id") == [("ana",), (None,), (None,)]
+    result = app.run("apply", "--url", mysql, "--yes")
+    assert result.code == 0, (result.out, result.err)
+    assert execute(mysql, "SELECT slug FROM users ORDER BY id") == [("ana",), ("bob",), ("cia",)]

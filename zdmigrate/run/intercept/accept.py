@@ -89,11 +89,10 @@ class Admission:
     def _of_phase(self, change: PlannedChange) -> Iterator[str]:
         admitted = self.asked.phase or self.revision.phase
         allowed = {Phase.NEUTRAL, admitted}
-        if self.revision.phase in (
-            Phase.EXPAND,
-            Phase.CONTRACT,
-        ):  # it may fill what it adds, and clean what it tightens
+        if self.revision.phase in (Phase.EXPAND, Phase.CONTRACT):  # it may fill what it adds, clean what it tightens
             allowed.add(Phase.MIGRATE)
+        if self.revision.contract_declared:
+            allowed |= {Phase.MIGRATE, Phase.CONTRACT}
         if admitted is Phase.NEUTRAL:  # nobody asked for a side, and the replays saw nothing of one
             allowed |= {Phase.EXPAND, Phase.MIGRATE, *([Phase.CONTRACT] if is_contract(self.revision) else [])}
         if change.phase is Phase.SPLIT or revision_phase([*self._phases, _side(change)]) in allowed:
