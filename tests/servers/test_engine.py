@@ -7,7 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO
 
 import pytest
@@ -143,16 +145,21 @@ def test_a_pid_that_belongs_to_somebody_else_is_no_engine(folder: Path) -> None:
 
 
 @pytest.fixture
-def no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine where no engine answers, and a root who may run one; its folder of servers."""
-    monkeypatch.setenv("ZDRELEASE_SERVERS_DIR", str(tmp_path))
-    monkeypatch.setattr(engine, "_usual_addresses", lambda: [f"unix://{tmp_path}/none.sock", "tcp://192.0.2.1:2375"])
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A machine where no engine answers, and a root who may run one; its folder of servers, short as sockets need it."""
+    with TemporaryDirectory(prefix="zd-", dir="/tmp") as folder:
+        yield _no_engine(Path(folder), monkeypatch)
+
+
+def _no_engine(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ZDRELEASE_SERVERS_DIR", str(folder))
+    monkeypatch.setattr(engine, "_usual_addresses", lambda: [f"unix://{folder}/none.sock", "tcp://192.0.2.1:2375"])
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setattr(engine, "_may_run_one", lambda: True)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     for cached in (engine.answering_engine, engine.private_engine, engine.users_lock):
         monkeypatch.setattr(engine, cached.__name__, cached.__wrapped__)
-    return tmp_path
+    return folder
 
 
 def test_an_engine_that_does_not_start_says_its_last_word(no_engine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
