@@ -146,7 +146,7 @@ def test_a_pid_that_belongs_to_somebody_else_is_no_engine(folder: Path) -> None:
 
 @pytest.fixture
 def no_engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A machine where no engine answers, and a root who may run one; its folder of servers, short as sockets need it."""
+    """A machine where no engine answers, and a root who may run one; its folder of servers, short as sockets need."""
     with TemporaryDirectory(prefix="zd-", dir="/tmp") as folder:
         yield _no_engine(Path(folder), monkeypatch)
 
