@@ -11,6 +11,7 @@ from tests.zdsession.two_nodes.shoppers import Shoppers
 
 USERS = 50
 PRELOAD = ("--preload",)
+GEVENT = ("--worker-class", "gevent")
 
 
 def _store_url(kind: str, request: pytest.FixtureRequest) -> str:
@@ -25,6 +26,8 @@ def _store_url(kind: str, request: pytest.FixtureRequest) -> str:
         pytest.param("redis", (), id="redis"),
         pytest.param("mysql", PRELOAD, id="mysql-preload"),
         pytest.param("redis", PRELOAD, id="redis-preload", marks=pytest.mark.soak),
+        pytest.param("redis", GEVENT, id="redis-gevent", marks=pytest.mark.soak),
+        pytest.param("mysql", GEVENT, id="mysql-gevent", marks=pytest.mark.soak),
         pytest.param("mysql", (), id="mysql", marks=pytest.mark.soak),
         pytest.param("mariadb", (), id="mariadb", marks=pytest.mark.soak),
         pytest.param("mariadb", PRELOAD, id="mariadb-preload", marks=pytest.mark.soak),
