@@ -130,6 +130,9 @@ class ZDSession(SessionInterface):
             return
         finally:
             session.headers_sent = True
+        if session.outage is not None and response.status_code == 500:
+            _refuse(response, session.outage)  # an error handler of the app's made a page of the error we raised
+            return
         if session.touched:
             cookies = session.cookies()
             added = additions(response.headers, cookies)

@@ -16,6 +16,7 @@ from zdsession.background import Background
 from zdsession.chance import CHANCE
 from zdsession.clock import now_ms
 from zdsession.errors import StoreUnavailableError
+from zdsession.events import emit
 from zdsession.record import Change, Outcome, Record, Rotation
 from zdsession.stores.base import OFFICE_ID, Store
 
@@ -87,6 +88,8 @@ class Janitor:
         except StoreUnavailableError as error:
             log.info("expired sessions are not removed now: %s", error)
             return self._rest()
+        if count:
+            emit("expired", "", count=count)
         self.removed += count
         if count < self._batch:
             return self._rest()

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from zdsession.errors import SessionError, StoreUnavailableError
 from zdsession.events import emit
 from zdsession.lookup import Hit, Standing, find
-from zdsession.record import Binding, Change, Outcome, Record, Rotation
+from zdsession.record import Binding, Change, Outcome, Record, Rotation, idle_of
 from zdsession.token import Token
 from zdsession.values import Edits, Values
 
@@ -156,11 +156,12 @@ class Lifecycle:
             return bool(edits or self.user is not None or keep_empty) and self._create(edits, now, idle_ms)
         expires = min(now + idle_ms, self.record.deadline)
         binding = None if self.user == self.record.user else Binding(self.user)
+        extends = not self._idle_changed(self.record, idle_ms)
+        change = Change(now, expires, edits.put, edits.drop, edits.swap, self._rotation, binding, extends)
         if edits or binding or self._rotation:
-            change = Change(now, expires, edits.put, edits.drop, edits.swap, self._rotation, binding)
             return self._update(self.record, edits, change)
         if self._touch_due(self.record, now, idle_ms):
-            return self._touch(self.record, now, expires)
+            return self._touch(self.record, change)
         return False
 
     def _adopt(self, adoption: Adoption) -> Hit | None:
@@ -237,12 +238,28 @@ class Lifecycle:
             return True  # it was adopted with the manager's limit, and the integration has another
         return now - record.seen >= self._manager.options.touch_fraction * idle_ms
 
-    def _touch(self, record: Record, now: int, expires: int) -> bool:
+    @staticmethod
+    def _idle_changed(record: Record, idle_ms: int) -> bool:
+        """Whether this request gives the session another idle limit than it came with.
+
+        Near its absolute limit nobody can tell, unless it is shorter than what is left.
+        """
+        capped = record.expires >= record.deadline
+        return idle_ms < idle_of(record) if capped else idle_ms != idle_of(record)
+
+    def _touch(self, record: Record, change: Change) -> bool:
         try:
-            self._manager.store.touch(self.record_id, now, expires)
+            if change.extends:
+                self._manager.store.touch(self.record_id, change.seen, change.expires)
+                touched: Record | None = replace(record, seen=change.seen, expires=change.expires)
+            else:
+                touched = self._manager.store.save(self.record_id, record, change).record
         except StoreUnavailableError as error:
             emit("touch_failed", self.record_id, error=error)  # the page is fine without; the next one tries
             return False
         self._expiry_due = False
-        self.record = replace(record, seen=now, expires=expires)
+        if touched is None:
+            self.gone = True
+            return False
+        self.record = touched
         return True

@@ -18,7 +18,7 @@ class Standing(Enum):
     CURRENT = "current"
     #: The id before the current one, within its grace.
     PREVIOUS = "previous"
-    #: The id from before a change of user, within its grace: it gives no data.
+    #: The id from before a change of user, or one older than the previous, within its grace: it gives no data.
     SUPERSEDED = "superseded"
 
 
@@ -59,6 +59,10 @@ def standing_of(token: Token, record: Record, now: int) -> Standing | None:
     """What an id is to the record its selector found; None if it has no right to it."""
     if token.matches(record.secret):
         return Standing.CURRENT
-    if record.previous and now < record.previous_until and token.matches(record.previous):
-        return Standing.SUPERSEDED if record.previous_blank else Standing.PREVIOUS
-    return None
+    if not record.previous or now >= record.previous_until:
+        return None
+    if token.matches(record.previous) and not record.previous_blank:
+        return Standing.PREVIOUS
+    # Before a login; or before the previous one, which a request may carry where the id changed twice: nobody can tell
+    # that from a guess, so it gets no data, and is not answered with another session's cookie either.
+    return Standing.SUPERSEDED

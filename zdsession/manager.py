@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 from zdsession.circuit import Circuit, GuardedStore
 from zdsession.codec import Codec
 from zdsession.cookie import Cookie
 from zdsession.drain import Draining
+from zdsession.errors import StoreUnavailableError
 from zdsession.events import emit
 from zdsession.options import Options, milliseconds
 from zdsession.record import Found
@@ -15,6 +17,9 @@ from zdsession.sealing import Sealer
 from zdsession.session import Session
 from zdsession.stores import open_store
 from zdsession.stores.base import Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class SessionManager:
@@ -65,7 +70,7 @@ class SessionManager:
         Raises:
             StoreUnavailableError: the store is out.
         """
-        return self.store.sessions_of(user)
+        return self._ask(self.store.sessions_of, user)
 
     def revoke(self, session_id: str) -> bool:
         """End one session by its ``id`` (``Session.id``, ``Found.id``). False if there was none.
@@ -73,7 +78,7 @@ class SessionManager:
         Raises:
             StoreUnavailableError: the store is out; the session may live on.
         """
-        ended = self.store.destroy(session_id)
+        ended = self._ask(self.store.destroy, session_id)
         emit("revoked", session_id, found=ended)
         return ended
 
@@ -87,6 +92,15 @@ class SessionManager:
             StoreUnavailableError: the store is out; sessions may live on.
         """
         kept = None if keep is None else keep.id
-        count = self.store.revoke_user(user, keep=kept)
+        count = self._ask(self.store.revoke_user, user, keep=kept)
         emit("revoked", kept or "", count=count)
         return count
+
+    @staticmethod
+    def _ask(question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The store's answer; that it has none is an event."""
+        try:
+            return question(*args, **kwargs)
+        except StoreUnavailableError as error:
+            emit("store_error", "", error=error)
+            raise

@@ -65,7 +65,9 @@ class Change(msgspec.Struct, frozen=True):
     """What one request did to one session; everything it does not name stays as it is in the store.
 
     ``put`` and ``drop`` are by top-level key. ``swap`` holds (expected, new) bytes and applies only where the
-    store still has the expected ones: it re-encrypts a value without undoing a parallel write.
+    store still has the expected ones: it re-encrypts a value without undoing a parallel write. ``extends``: this
+    request did not change how long the session may be idle, so its ``expires`` shortens nothing that another made
+    longer meanwhile.
     """
 
     seen: int
@@ -75,6 +77,7 @@ class Change(msgspec.Struct, frozen=True):
     swap: Mapping[str, tuple[bytes, bytes]] = msgspec.field(default_factory=dict)
     rotation: Rotation | None = None
     binding: Binding | None = None
+    extends: bool = False
 
 
 class Outcome(Enum):
@@ -109,6 +112,11 @@ def is_live(record: Record, now: int) -> bool:
     return now < record.expires and now < record.deadline
 
 
+def idle_of(record: Record) -> int:
+    """How long, in milliseconds, it may be idle by its last writer; less near its absolute limit."""
+    return record.expires - record.seen
+
+
 def is_sound(record: Record) -> bool:
     """Whether a record read from a store has the shape of ours: what a damaged or planted one may lack."""
     times = (record.created, record.seen, record.renewed, record.expires, record.deadline, record.previous_until)
@@ -127,7 +135,8 @@ def merge(record: Record, change: Change) -> tuple[Record, Outcome]:
     values.update(change.put)
     for key in change.drop:
         values.pop(key, None)
-    merged = replace(record, values=values, seen=max(record.seen, change.seen), expires=change.expires)
+    expires = max(record.expires, change.expires) if change.extends else change.expires
+    merged = replace(record, values=values, seen=max(record.seen, change.seen), expires=expires)
     if change.binding is not None:
         merged = replace(merged, user=change.binding.user)
     return _rotate(merged, change.rotation)

@@ -183,6 +183,29 @@ class StoreContract:
         assert after.values == before.values
         assert store.save(A, before, a_change(clock, put={"a": b"1"})).conflicts == 0
 
+    def test_a_late_touch_moves_nothing_back(self, store: Store, clock: Clock) -> None:
+        store.create(A, a_record(clock))
+        store.save(A, _loaded(store), replace(a_change(clock), seen=clock() + 50, expires=clock() + 900_000))
+        store.touch(A, clock() + 5, clock() + 90_000)
+        after = _loaded(store)
+        assert (after.seen, after.expires) == (clock() + 50, clock() + 900_000)
+
+    @pytest.mark.parametrize(("extends", "seconds"), [(True, 900), (False, 90)])
+    def test_a_change_that_only_extends_shortens_nothing(
+        self, store: Store, clock: Clock, extends: bool, seconds: int
+    ) -> None:
+        store.create(A, a_record(clock))
+        base = _loaded(store)
+        store.save(A, base, replace(a_change(clock), expires=clock() + 900_000))
+        change = replace(a_change(clock, put={"k": b"2"}), expires=clock() + 90_000, extends=extends)
+        store.save(A, base, change)
+        assert _loaded(store).expires == clock() + seconds * 1000
+        longer = replace(change, expires=clock() + 950_000)
+        saved = store.save(A, base, longer)
+        assert _loaded(store).expires == clock() + 950_000
+        assert saved.record is not None
+        assert saved.record.expires == clock() + 950_000
+
     def test_touch_of_nothing_is_nothing(self, store: Store, clock: Clock) -> None:
         store.touch(A, clock(), clock() + 90_000)
         assert store.load(A) is None
@@ -259,6 +282,12 @@ class StoreContract:
         assert store.revoke_user("ann") == 0
         assert store.load(C) is not None
         assert store.save(A, base, a_change(clock, put={"k": b"1"})).outcome is Outcome.GONE
+
+    def test_what_has_expired_is_not_counted_as_revoked(self, store: Store, clock: Clock) -> None:
+        store.create(A, a_record(clock, seconds=0.2, user="ann"))
+        store.create(B, a_record(clock, user="ann"))
+        clock.advance(0.3)
+        assert store.revoke_user("ann") == 1
 
     # the rest
 

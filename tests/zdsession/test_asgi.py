@@ -6,9 +6,10 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from fastapi import Depends, FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -463,3 +464,36 @@ def test_an_outage_in_starlette_is_a_503(inside: bool) -> None:
     one.get()
     spy.out = True
     unavailable(one.get())
+
+
+async def loaded(request: Request) -> AsgiSession:
+    session: AsgiSession = request.session  # type: ignore[assignment]
+    await session.load()
+    return session
+
+
+@pytest.mark.parametrize("preload", [True, False])
+def test_fastapi(preload: bool) -> None:
+    """Endpoints that are `def` or `async def`, with the session from the request or as a dependency."""
+    app = FastAPI()
+
+    @app.get("/")
+    async def asynchronous(session: Annotated[AsgiSession, Depends(loaded)]) -> dict[str, int]:
+        session["visits"] = session.get("visits", 0) + 1
+        return {"visits": session["visits"]}
+
+    visitor, _ = client(put("visits", 1))
+    visitor.get()
+    visitor = switch(visitor, app, preload=preload)
+    assert [visitor.get().body for _ in range(2)] == [b'{"visits":2}', b'{"visits":3}']
+
+    other = FastAPI()
+
+    @other.get("/")
+    def threaded(request: Request) -> dict[str, int]:
+        request.session["visits"] += 10
+        return {"visits": request.session["visits"]}
+
+    visitor = switch(visitor, other, preload=preload)
+    assert visitor.get().body == b'{"visits":13}'
+    assert stored(visitor) == {"visits": 13}

@@ -222,6 +222,20 @@ def test_outage(client: FlaskClient, spy: Spy, path: str) -> None:
     assert client.get("/get").json == {"a": "1"}
 
 
+def test_an_outage_that_a_blueprint_makes_a_page_of_is_a_503_all_the_same(spy: Spy) -> None:
+    app = Flask(__name__)
+    ZDSession(app, spy)
+    pages = Blueprint("pages", __name__)
+    pages.register_error_handler(Exception, lambda error: ("sorry", 500))
+    pages.add_url_rule("/", view_func=lambda: str(len(session)))
+    app.register_blueprint(pages)
+    spy.out = True
+    client = app.test_client()
+    client.set_cookie("__Host-session", "A" * 64)
+    answer = client.get("/")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "7")
+
+
 def test_outage_while_saving(app: Flask, client: FlaskClient, spy: Spy) -> None:
     client.get("/set/a/1")
 

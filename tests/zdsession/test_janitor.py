@@ -10,6 +10,7 @@ import pytest
 
 from tests.zdsession.conformance import A, a_record
 from tests.zdsession.helpers import Clock, Spy
+from zdsession.events import subscribe
 from zdsession.janitor import Janitor
 from zdsession.stores import Store
 from zdsession.stores.base import OFFICE_ID
@@ -37,8 +38,12 @@ def test_one_node_sweeps_in_batches_and_the_others_rest(turning_store: tuple[Sto
     assert one._step() > 40, "nothing to do"
     if isinstance(store, SqlStore | MemoryStore):
         expired(store, clock, 25)
+        heard: list[object] = []
+        end = subscribe(lambda event, record, fields: heard.append((event, fields.get("count"))))
         assert [one._step() > 40 for _ in range(4)] == [False, False, True, True]
+        end()
         assert one.removed == 25
+        assert heard == [("expired", 10), ("expired", 10), ("expired", 5)]
     assert two._step() > 40
     assert two.removed == 0
 

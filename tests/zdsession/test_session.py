@@ -257,6 +257,29 @@ def test_of_two_that_regenerate_at_once_one_id_wins(world: World) -> None:
     assert dict(world.open(new)) == {"a": 1, "from0": 0, "from1": 1}
 
 
+@pytest.mark.parametrize("user", ["ann", None])
+def test_a_request_whose_id_was_changed_twice_replaces_nobodys_cookie(world: World, user: str | None) -> None:
+    """By a renewal and a login, say, while it was under way: what it writes is dropped."""
+    first = world.begin(a=1)
+    session = world.open(first)
+    session.regenerate()
+    second = world.finish(session, first)
+    session = world.open(second)
+    if user:
+        session.user_id = user
+    else:
+        session.regenerate()
+    third = world.finish(session, second)
+    late = world.open(first)
+    assert "a" not in late
+    late["b"] = 2
+    late.save()
+    assert late.set_cookie() is None
+    assert dict(world.open(third)) == {"a": 1}
+    world.clock.advance(31)
+    assert world.open(first).is_new
+
+
 def test_regenerating_a_new_session_is_nothing(world: World) -> None:
     session = world.open()
     session.regenerate()
@@ -596,3 +619,40 @@ def test_options_there_are_not() -> None:
 def _touched(session: Session) -> Session:
     session.get("anything")
     return session
+
+
+# idle limits of requests that run side by side
+
+
+def test_a_late_request_does_not_shorten_a_session_that_was_made_longer_meanwhile(world: World) -> None:
+    """It loaded the session before a login with "remember me", and is saved after it: by a touch, or a write."""
+    for late_change in ({}, {"late": 1}):
+        cookie = world.begin(cart=1)
+        world.clock.advance(1800)
+        late = world.open(cookie)
+        assert late["cart"] == 1
+        login = world.open(cookie)
+        login["user"] = "ann"
+        login.idle_ms = 20 * 3600 * 1000
+        world.finish(login)
+        late.update(late_change)
+        world.finish(late)
+        world.clock.advance(15 * 3600)
+        assert world.open(cookie)["user"] == "ann"
+
+
+@pytest.mark.parametrize("change", [{}, {"x": 2}], ids=["a look", "a write"])
+def test_a_shorter_idle_limit_counts_at_once(world: World, change: dict[str, int]) -> None:
+    cookie = world.begin(cart=1)
+    session = world.open(cookie)
+    session["x"] = 1
+    session.idle_ms = 20 * 3600 * 1000
+    world.finish(session)
+    world.clock.advance(600)
+    session = world.open(cookie)
+    assert session["cart"] == 1
+    session.update(change)
+    session.idle_ms = 3600 * 1000
+    world.finish(session)
+    world.clock.advance(2 * 3600)
+    assert "cart" not in world.open(cookie)

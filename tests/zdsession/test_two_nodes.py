@@ -15,6 +15,8 @@ GEVENT = ("--worker-class", "gevent")
 
 
 def _store_url(kind: str, request: pytest.FixtureRequest) -> str:
+    if kind == "sqlite":
+        return f"sqlite:///{request.getfixturevalue('tmp_path')}/sessions.db"
     if kind == "mirrored":
         return f"mirrored:{_store_url('redis', request)}|{_store_url('mysql', request)}"
     return str(request.getfixturevalue(f"{kind}_url"))
@@ -25,6 +27,7 @@ def _store_url(kind: str, request: pytest.FixtureRequest) -> str:
     [
         pytest.param("redis", (), id="redis"),
         pytest.param("mysql", PRELOAD, id="mysql-preload"),
+        pytest.param("sqlite", (), id="sqlite"),
         pytest.param("redis", PRELOAD, id="redis-preload", marks=pytest.mark.soak),
         pytest.param("redis", GEVENT, id="redis-gevent", marks=pytest.mark.soak),
         pytest.param("mysql", GEVENT, id="mysql-gevent", marks=pytest.mark.soak),

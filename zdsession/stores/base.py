@@ -53,7 +53,10 @@ class Store(Protocol):
         """
 
     def touch(self, record_id: str, seen: int, expires: int) -> None:
-        """Set the two times of a record, in milliseconds; a record that is gone stays gone. One request."""
+        """Move the two times of a record on, in milliseconds; one that is later already stays.
+
+        A record that is gone stays gone. One request.
+        """
 
     def destroy(self, record_id: str) -> bool:
         """Remove the record, finally. False when there was none, which is fine. One request."""
@@ -62,7 +65,7 @@ class Store(Protocol):
         """The live sessions bound to ``user``, oldest first; empty for a user never heard of."""
 
     def revoke_user(self, user: str, *, keep: str | None = None) -> int:
-        """Destroy all sessions bound to ``user`` except the record ``keep``; how many there were.
+        """Destroy all sessions bound to ``user`` except the record ``keep``; how many live ones there were.
 
         A login that ends after this call began may survive it.
         """

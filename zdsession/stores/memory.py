@@ -45,7 +45,8 @@ class MemoryStore:
         with self._lock:
             record = self._live(record_id)
             if record is not None:
-                self._records[record_id] = replace(record, seen=seen, expires=expires)
+                later = max(seen, record.seen), max(expires, record.expires)
+                self._records[record_id] = replace(record, seen=later[0], expires=later[1])
 
     def destroy(self, record_id: str) -> bool:
         with self._lock:
@@ -63,10 +64,9 @@ class MemoryStore:
 
     def revoke_user(self, user: str, *, keep: str | None = None) -> int:
         with self._lock:
+            now = self._clock()
             doomed = [i for i, record in self._records.items() if record.user == user and i != keep]
-            for record_id in doomed:
-                del self._records[record_id]
-        return len(doomed)
+            return sum(is_live(self._records.pop(record_id), now) for record_id in doomed)
 
     def sweep(self, limit: int = 1000) -> int:
         with self._lock:

@@ -71,7 +71,7 @@ def save_args(change: Change) -> list[Any]:
         args += ["", ""]
     else:
         args += ["unbind", ""] if binding.user is None else ["bind", binding.user]
-    args += [len(change.put), len(change.drop), len(change.swap)]
+    args += [len(change.put), len(change.drop), len(change.swap), int(change.extends)]
     args += _flat({"=" + key: value for key, value in change.put.items()})
     args += ["=" + key for key in change.drop]
     for key, (expected, new) in change.swap.items():

@@ -29,13 +29,15 @@ return 1
 """)
 
 #: ARGV: time to live in ms, seen, expires; new secret or '', the secret expected or '', when rotated, previous
-#: until, previous blank; '' or 'bind' or 'unbind', user; how many fields to set, to drop, to swap; then those:
+#: until, previous blank; '' or 'bind' or 'unbind', user; how many fields to set, to drop, to swap; 1 if it only
+#: extends; then the fields:
 #: field and value, field, field and expected and new value. 0 gone, 1 saved, 2 saved but another rotated first.
 SAVE = Script("""
 local key, answer = KEYS[1], 1
-local seen = redis.call('HGET', key, 's')
+local times = redis.call('HMGET', key, 's', 'e')
+local seen, expires = times[1], times[2]
 if not seen and redis.call('EXISTS', key) == 0 then return 0 end
-local sets, drops, swaps, at = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13]), 14
+local sets, drops, swaps, at = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13]), 15
 local last = at + 2 * sets - 1
 for i = at, last, 1000 do redis.call('HSET', key, unpack(ARGV, i, math.min(i + 999, last))) end
 at = last + 1
@@ -60,16 +62,24 @@ if ARGV[4] ~= '' then
   end
 end
 if (tonumber(seen) or 0) < tonumber(ARGV[2]) then seen = ARGV[2] end
-redis.call('HSET', key, 's', seen, 'e', ARGV[3])
-redis.call('PEXPIRE', key, ARGV[1])
+if ARGV[14] == '1' and (tonumber(expires) or 0) >= tonumber(ARGV[3]) then
+  redis.call('HSET', key, 's', seen)
+else
+  redis.call('HSET', key, 's', seen, 'e', ARGV[3])
+  redis.call('PEXPIRE', key, ARGV[1])
+end
 return answer
 """)
 
 #: ARGV: time to live in ms, seen, expires.
 TOUCH = Script("""
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-redis.call('HSET', KEYS[1], 's', ARGV[2], 'e', ARGV[3])
-redis.call('PEXPIRE', KEYS[1], ARGV[1])
+local times = redis.call('HMGET', KEYS[1], 's', 'e')
+if not times[1] and redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+if (tonumber(times[1]) or 0) < tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], 's', ARGV[2]) end
+if (tonumber(times[2]) or 0) < tonumber(ARGV[3]) then
+  redis.call('HSET', KEYS[1], 'e', ARGV[3])
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+end
 return 1
 """)
 

@@ -76,11 +76,13 @@ class SqlStore:
         self._load = prepare(sa.select(*record_columns(self._table)).where(named))
         self._insert = prepare(sa.insert(self._table), ["id", *ROW])
         self._swap = prepare(sa.update(self._table).where(live, columns.version == sa.bindparam("was")), ROW)
-        self._touch = prepare(sa.update(self._table).where(live), ["seen", "expires"])
+        later = {name: _later(columns[name], sa.bindparam(f"new_{name}")) for name in ("seen", "expires")}
+        self._touch = prepare(sa.update(self._table).where(live).values(later))
         self._delete = prepare(delete.where(named))
         self._delete_dead = prepare(delete.where(named, columns.expires <= sa.bindparam("now")))
-        self._delete_many = delete.where(columns.id.in_(sa.bindparam("ids", expanding=True)))
-        self._delete_dead_many = self._delete_many.where(columns.expires <= sa.bindparam("now"))
+        delete_many = delete.where(columns.id.in_(sa.bindparam("ids", expanding=True)))
+        self._delete_of_user = delete_many.where(columns.user_id == sa.bindparam("owner"))
+        self._delete_dead_many = delete_many.where(columns.expires <= sa.bindparam("now"))
 
     def load(self, record_id: str) -> Record | None:
         return self._read(record_id, self._server.deadline())
@@ -121,7 +123,7 @@ class SqlStore:
 
     def touch(self, record_id: str, seen: int, expires: int) -> None:
         at = {"wanted": _id(record_id), "now": self._clock()}
-        self._server.execute(self._touch, {"seen": seen, "expires": expires, **at}, self._server.deadline())
+        self._server.execute(self._touch, {"new_seen": seen, "new_expires": expires, **at}, self._server.deadline())
 
     def destroy(self, record_id: str) -> bool:
         return self._server.execute(self._delete, {"wanted": _id(record_id)}, self._server.deadline()) > 0
@@ -137,13 +139,17 @@ class SqlStore:
         return [Found(bytes(row.id).hex(), row.created, row.seen, row.expires) for row in rows]
 
     def revoke_user(self, user: str, *, keep: str | None = None) -> int:
-        c = self._table.c
-        query = sa.select(c.id).where(c.user_id == user.encode()).limit(_BATCH)
+        c, name, now, deadline = self._table.c, user.encode(), self._clock(), self._server.deadline()
+        query = sa.select(c.id, c.expires).where(c.user_id == name).limit(_BATCH)
         if keep is not None:
             query = query.where(c.id != _id(keep))
         revoked = 0
-        while ids := self._ids(query):
-            revoked += self._remove(self._delete_many, ids)
+        while rows := self._fetch(query, deadline):
+            dead = [row.id for row in rows if row.expires <= now]
+            live = [row.id for row in rows if row.expires > now]
+            # Asked again whose they are: one may have become another user's since.
+            self._remove(self._delete_of_user, dead, deadline, owner=name)
+            revoked += self._remove(self._delete_of_user, live, deadline, owner=name)
         return revoked
 
     def sweep(self, limit: int = 1000) -> int:
@@ -156,15 +162,17 @@ class SqlStore:
         cutoff = self._clock() - SWEEP_MARGIN_MS
         expired = c.expires.between(self._swept_to, cutoff)
         query = sa.select(c.id, c.expires).where(expired).order_by(c.expires).limit(limit)
-        rows = self._fetch(query, self._server.deadline())
+        deadline = self._server.deadline()
+        rows = self._fetch(query, deadline)
         ids = sorted(row.id for row in rows)
-        removed = self._remove(self._delete_dead_many, ids, now=cutoff)
+        removed = self._remove(self._delete_dead_many, ids, deadline, now=cutoff)
         self._swept_to = rows[-1].expires if rows and len(rows) == limit else 0
         return removed
 
     def scan(self, cursor: str = "", limit: int = 500) -> tuple[list[str], str]:
         c = self._table.c
-        ids = [one.hex() for one in self._ids(sa.select(c.id).where(c.id > _id(cursor)).order_by(c.id).limit(limit))]
+        query = sa.select(c.id).where(c.id > _id(cursor)).order_by(c.id).limit(limit)
+        ids = [row.id.hex() for row in self._fetch(query, self._server.deadline())]
         return [one for one in ids if one not in RESERVED_IDS], ids[-1] if len(ids) == limit else ""
 
     def create_schema(self) -> None:
@@ -218,19 +226,18 @@ class SqlStore:
             return None
         return record if is_live(record, self._clock()) else None
 
-    def _ids(self, query: sa.Select[Any]) -> list[bytes]:
-        return [row.id for row in self._fetch(query, self._server.deadline())]
-
-    def _remove(self, statement: sa.Delete, ids: list[bytes], **values: Any) -> int:
+    def _remove(self, statement: sa.Delete, ids: list[bytes], deadline: float, **values: Any) -> int:
         if not ids:
             return 0
         values["ids"] = ids
-        return self._server.run(
-            lambda connection: int(connection.execute(statement, values).rowcount), self._server.deadline()
-        )
+        return self._server.run(lambda connection: int(connection.execute(statement, values).rowcount), deadline)
 
     def _fetch(self, query: sa.Select[Any], deadline: float) -> list[Any]:
         return self._server.run(lambda connection: list(connection.execute(query)), deadline)
+
+
+def _later(column: Any, other: Any) -> Any:
+    return sa.case((column < other, other), else_=column)
 
 
 def _id(record_id: str) -> bytes:
