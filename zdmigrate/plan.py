@@ -152,14 +152,20 @@ class PlannedRevision:
         """True when its author marked it as contract."""
         return self.recorded.declared == "contract"
 
-    def fits(self, phase: Phase) -> bool:
-        """Whether a run of that phase may carry it out.
+    @property
+    def side(self) -> Phase:
+        """The phase whose runs carry it out.
 
-        Of a declared contract the moving of data may be all that is left, once its schema change is proved safe.
+        A declared contract waits for the contract phase also where, by a proof or a waiver, nothing or only the moving
+        of data is left that old code would notice: whoever marked it means it to run after the deploy.
         """
-        if phase is Phase.CONTRACT and self.contract_declared and self.phase is Phase.MIGRATE:
-            return True
-        return self.phase in (phase, Phase.NEUTRAL)
+        if self.contract_declared and self.phase in (Phase.NEUTRAL, Phase.MIGRATE):
+            return Phase.CONTRACT
+        return self.phase
+
+    def fits(self, phase: Phase) -> bool:
+        """Whether a run of that phase may carry it out."""
+        return self.side in (phase, Phase.NEUTRAL)
 
 
 @dataclass(frozen=True)

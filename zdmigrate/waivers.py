@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import re
 import tokenize
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+from zdmigrate.history.comments import comments
 from zdmigrate.plan import Plan, PlannedChange, PlannedRevision
 from zdmigrate.verdict.model import Finding
 
@@ -74,7 +75,7 @@ def read_waivers(path: str) -> tuple[list[Waiver], list[WaiverProblem]]:
     """The waivers in a revision's file, and those that cannot be read."""
     waivers: list[Waiver] = []
     problems: list[WaiverProblem] = []
-    for line, text in _comments(Path(path)):
+    for line, text, _ in comments(_source(Path(path))):
         mark = _MARK.search(text)
         if mark is None:
             continue
@@ -156,20 +157,12 @@ def _mark(revision: PlannedRevision, waivers: Iterable[Waiver]) -> tuple[Planned
     return replace(revision, changes=tuple(changes), error_waived=error_waived), used
 
 
-def _comments(path: Path) -> Iterator[tuple[int, str]]:
-    """(line, text) of every comment; a file that is no Python yields its lines that look like one."""
+def _source(path: Path) -> str:
     try:
         with tokenize.open(path) as file:
-            source = file.read()
+            return file.read()
     except (OSError, SyntaxError, UnicodeDecodeError):
-        return
-    lines = iter(source.splitlines(keepends=True))
-    try:
-        for token in tokenize.generate_tokens(lambda: next(lines, "")):
-            if token.type == tokenize.COMMENT:
-                yield token.start[0], token.string
-    except (tokenize.TokenError, SyntaxError):
-        return
+        return ""
 
 
 def _date(text: str) -> date | None:

@@ -128,6 +128,12 @@ def test_a_file_that_cannot_be_placed(versions: Path, body: str, sentence: str) 
     assert sentence in str(caught.value)
 
 
+def test_a_phase_in_a_docstring_is_none(versions: Path) -> None:
+    """A text that speaks of the mark does not make it."""
+    _file(versions, "a.py", '"""Later:\n\n# zdmigrate: phase contract\n"""\nrevision = "a"\ndown_revision = None\n')
+    assert [item.declared for item in _load(versions)] == [None]
+
+
 def test_helpers_among_the_revisions_are_passed_over(versions: Path) -> None:
     _revision(versions, "a")
     _file(versions, "helpers.py", "def help_me():\n    pass\n")

@@ -14,7 +14,7 @@ import pymysql
 import pytest
 import sqlalchemy
 
-from tests.apps import App, assert_one_sentence
+from tests.apps import ADD_AGE, BROKEN, DROP_NICK, App, assert_one_sentence
 from tests.conftest import MakeServer
 from tests.run.applying import alembic, beside, connected, execute, killed_at, schema, shop, wait
 from tests.run.conftest import topology_file
@@ -166,9 +166,6 @@ def test_a_kill_at_every_other_point_is_gone_on_from(url: str, example: App, poi
 
 
 # --- locks, refusals, other runs
-
-
-ADD_AGE = 'op.add_column("users", sa.Column("age", sa.Integer))'
 
 
 @pytest.fixture
@@ -339,6 +336,38 @@ def test_an_abort_inside_a_revision_is_gone_on_from(url: str, app: App) -> None:
     app.users(*(f'op.add_column("users", sa.Column("c{n}", sa.Integer))' for n in range(3)))
     assert app.run("apply", "--url", url, "--yes").code == 0
     assert len(execute(url, "SHOW COLUMNS FROM users LIKE 'c_'")) == 3
+
+
+@pytest.mark.parametrize("less", [("--phase", "expand"), ("--to", "bbbb2")])
+def test_a_command_that_asks_for_less_does_not_go_on_with_a_run_that_was_to_do_more(
+    url: str, app: App, less: tuple[str, ...]
+) -> None:
+    app.users(ADD_AGE)
+    app.revision("cccc3", DROP_NICK, down="bbbb2", head="# zdmigrate: phase contract")
+    alembic(app.folder, url, "upgrade", "aaaa1")
+    tool = killed_at(app.folder, url, "done:bbbb2:0", accept=("cccc3",))
+    tool.communicate(timeout=60)
+    refused = app.run("apply", "--url", url, "--yes", *less)
+    assert refused.code == 6, (refused.out, refused.err)
+    assert "was admitted to carry out cccc3, too, which this command does not ask for" in refused.err
+    assert app.run("apply", "--url", url, "--yes").code == 0
+    assert "nick" not in schema(url)["users"]
+
+
+def test_what_is_not_known_is_not_left_out(url: str, app: App) -> None:
+    """A waiver says that a revision cannot be replayed to its end; to send what comes before that is no upgrade."""
+    waiver = "# zdmigrate: allow ZD900 until 2099-01-01 owner=ana because it needs the network"
+    app.users(ADD_AGE, f"{BROKEN}  {waiver}")
+    result = app.run("apply", "--url", url, "--yes")
+    assert (result.code, "a waiver is for `check`" in result.err) == (6, True), (result.out, result.err)
+
+
+def test_a_temporary_table_is_refused(url: str, app: App) -> None:
+    app.users(
+        'op.execute("CREATE TEMPORARY TABLE users (id INT)")', 'op.execute("DELETE FROM users")',
+    )  # fmt: skip
+    result = app.run("apply", "--url", url, "--yes", "--accept", "bbbb2", "--because", "a test")
+    assert (result.code, "make an ordinary one" in result.err) == (6, True), (result.out, result.err)
 
 
 def test_ctrl_c_leaves_a_running_statement_and_says_so(url: str, users: App) -> None:

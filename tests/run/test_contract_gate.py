@@ -181,6 +181,44 @@ def test_what_is_accepted_runs_and_still_keeps_old_code_out(one_url: str, app: A
     assert set(barriers(fleet)) == {"bbbb2"}
 
 
+def test_what_was_accepted_of_a_condition_is_not_accepted_of_code_that_breaks(
+    one_url: str, app: App, fleet: Fleets
+) -> None:
+    """Nobody mapped nick when it was accepted that no two rows have the same; then a node came that maps it."""
+    app.users('op.create_unique_constraint("one", "users", ["nick"])', head=CONTRACT)
+    begun(app, one_url)
+    fleet.runs("web1", NEW)
+    before, accept = schema(one_url), {"bbbb2:0": "counted: no duplicates"}
+    with pytest.raises(NotProvedError, match=r"node web9 \(version 1.0\) maps users.nick"):
+        carried_out(one_url, fleet.url, to="bbbb2", accept=accept, meanwhile=lambda prepared: fleet.runs("web9", OLD))
+    assert (schema(one_url), barriers(fleet)) == (before, {})
+    fleet.ends("web9")
+    assert carried_out(one_url, fleet.url, to="bbbb2", accept=accept).revisions == ("bbbb2",)
+    assert [OLD.digest in barrier.refused for barrier in fleet.registry.barriers()] == [True], "it must not come back"
+
+
+def test_a_waiver_lets_no_contract_run_before_the_deploy(one_url: str, app: App, fleet: Fleets) -> None:
+    waiver = "# zdmigrate: allow ZD205 until 2099-01-01 owner=ana because nobody reads it once 2.0 runs"
+    app.users(f"{DROP_NICK}  {waiver}", head=CONTRACT)
+    begun(app, one_url)
+    before = schema(one_url)
+    early = app.run("apply", "--url", one_url, "--yes", "--phase", "expand", "--to", "bbbb2")
+    assert (early.code, "bbbb2 is contract, not expand" in early.err) == (6, True), early.err
+    assert schema(one_url) == before
+    late = app.run("apply", "--url", one_url, "--yes", "--phase", "contract", "--to", "bbbb2")
+    assert late.code == 0, late.err
+
+
+def test_a_baseline_lets_nothing_run(one_url: str, app: App, tmp_path: Path) -> None:
+    begun(app, one_url)
+    written_to = str(tmp_path / "baseline.json")
+    assert app.run("check", "--from", "aaaa1", "--write-baseline", written_to).code == 0
+    app.settings(f"baseline = {written_to}")
+    assert app.run("check", "--from", "aaaa1").code == 0
+    refused = app.run("apply", "--url", one_url, "--yes")
+    assert (refused.code, "bbbb2:0" in refused.err) == (6, True), refused.err
+
+
 def test_a_run_killed_inside_a_contract_asks_the_fleet_again(
     url: str, app: App, fleet: Fleets, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from zdmigrate.errors import UsageError
+from zdmigrate.history.comments import comments
 from zdmigrate.history.recording import ReplayError, ReplayErrorKind
 
 NAMES = ("revision", "down_revision", "branch_labels", "depends_on")
 
 _LINE = re.compile(r"^(revision|down_revision|branch_labels|depends_on)\s*(?::[^=\n]+)?=\s*(.+?)\s*(?:#.*)?$", re.M)
-_PHASE = re.compile(r"^\s*#\s*zdmigrate:\s*phase\b[ \t:=]*(\S*)", re.M)
+_PHASE = re.compile(r"#\s*zdmigrate:\s*phase\b[ \t:=]*(\S*)")
 _DOCSTRING = re.compile(r'\A(?:\s*#.*\n|\s*\n)*[rRuU]?("""|\'\'\')(.*?)\1', re.S)
 
 
@@ -191,7 +192,8 @@ def _summary(docstring: str) -> str:
 
 
 def _phase(path: Path, text: str) -> str | None:
-    found = {match[1].rstrip(".,;").lower() for match in _PHASE.finditer(text)}
+    marks = [_PHASE.match(comment) for _, comment, alone in comments(text) if alone]
+    found = {match[1].rstrip(".,;").lower() for match in marks if match}
     for word in found - {"expand", "contract"}:
         raise UsageError(f"{path} declares the phase {word!r}; write # zdmigrate: phase expand, or phase contract")
     if len(found) > 1:

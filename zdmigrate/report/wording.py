@@ -96,8 +96,7 @@ def next_step(plan: Plan, gate: GateResult | None) -> str:
         return (
             "Prove the conditions named above (--url runs their queries, --deployed reads manifests), or accept them."
         )
-    bound = [revision for revision in plan.revisions if revision.phase is not Phase.NEUTRAL]
-    phases = [Phase.CONTRACT if revision.fits(Phase.CONTRACT) else revision.phase for revision in bound]
+    phases = [revision.side for revision in plan.revisions if revision.side is not Phase.NEUTRAL]
     if not plan.revisions:
         return "Nothing is pending."
     worst = Verdict.worst(revision.verdict for revision in plan.revisions)

@@ -101,7 +101,8 @@ class ContractGate:
         proof = self._fleet.read()
         plan = judged_again(self._plan, proof)
         waiting = {item.revision for item in self._waiting}
-        reasons = unproved(plan, [item for item in plan.revisions if item.revision in waiting], self._asked)
+        asked = self._asked.since(self._plan, plan)
+        reasons = unproved(plan, [item for item in plan.revisions if item.revision in waiting], asked)
         if reasons:
             raise NotProvedError(reasons)
         return proof
@@ -221,15 +222,20 @@ def is_contract(revision: PlannedRevision) -> bool:
 def broken_by(revision: PlannedRevision, plan: Plan, asked: Asked, known: Sequence[Manifest]) -> tuple[str, ...]:
     """Digests of the manifests that this revision would break otherwise than by taking names away.
 
-    Of what is waived or accepted nobody says that it breaks.
+    Of what is waived nobody says that it breaks; nor of what was accepted although it breaks somebody.
     """
+    accepted = {
+        change.id
+        for change in revision.changes
+        if change.verdict is Verdict.UNSAFE and asked.reason(change, revision) is not None
+    }
     now = datetime.now(UTC)
     code = tuple(LiveCode(item.digest, item.version, "ready", item.digest, item) for item in known)
     judged = judged_again(replace(plan, revisions=(revision,), given=()), FleetProof("", now, now, code, ()))
     found = {
         blame.code.digest: None
         for change in judged.revisions[0].changes
-        if change.verdict is Verdict.UNSAFE and not change.waivers and asked.reason(change, revision) is None
+        if change.verdict is Verdict.UNSAFE and change.id not in accepted
         for blame in change.blamed
         if not _maps_any(blame.code.manifest, change)
     }

@@ -147,12 +147,30 @@ def _go_on(
             f"the run {left.id} of {left.owner} was admitted by what ran in the fleet, which has to allow its "
             "contracts again: give --fleet STORE_URL"
         )
+    entries = {item.item: item for item in statements_of(connection, left.id)}
+    rest = [item for item in plan.revisions if (done := entries.get(item.revision)) is None or done.state != "done"]
+    beyond = _beyond(order, scripts, rest)
+    if beyond:
+        raise RefusedError([
+            f"the run {left.id} of {left.owner} did not end, and was admitted to carry out {', '.join(beyond)}, too, "
+            "which this command does not ask for: end that run with its own command first (zdmigrate status), or give "
+            "it up (zdmigrate abort --forget)"
+        ])  # fmt: skip
     phase = Phase(kept.phase) if kept.phase else None
     asked = Asked(phase, _strategy(kept.strategy), {**kept.accept, **order.asked.accept})
     selection = Selection(plan.revisions, (), ())
     tasks = selection.tasks(asked.strategy)
-    entries = {item.item: item for item in statements_of(connection, left.id)}
     return Prepared(order, plan, selection, tasks, node, database, heads, scripts, kept.base, left, entries, asked)
+
+
+def _beyond(order: Order, scripts: Scripts, rest: list[PlannedRevision]) -> list[str]:
+    """The revisions a run has left that a command does not ask for: of another phase, or after its --to."""
+    phase, end = order.asked.phase, order.request.to
+    names = [item.revision for item in rest if phase is not None and not item.fits(phase)]
+    if end is not None:
+        within = scripts.ancestors(scripts.resolve(*(symbol.strip() for symbol in end.split(","))))
+        names += [item.revision for item in rest if item.revision not in within]
+    return list(dict.fromkeys(names))
 
 
 def _check_accepted(order: Order, plan: Plan, scripts: Scripts) -> None:
@@ -172,11 +190,8 @@ def _strategy(text: str) -> Strategy:
 
 
 def _judged(request: Request) -> Plan:
+    """The plan with the waivers of its files; a baseline is for `check`, and lets nothing run."""
     plan, _ = apply_waivers(assemble(request), datetime.now(UTC).date())
-    if request.settings.baseline is not None:
-        from zdmigrate.baseline import apply_baseline, read_baseline
-
-        plan = apply_baseline(plan, read_baseline(request.settings.baseline))
     return plan
 
 

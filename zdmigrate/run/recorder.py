@@ -323,7 +323,7 @@ def revisions_of(prepared: Prepared) -> tuple[RevisionRecord, ...]:
                 met = "not asked" if proof is None else ("met: " if proof.met else "not met: ") + proof.text
                 conditions.append(f"{condition.text} ({met})")
             sql = change.recorded.statement.sql
-            accepted = prepared.asked.reason(change, revision) or ""
+            accepted = prepared.asked.reason(change, revision) or prepared.asked.accept.get(revision.revision, "")
             changes.append(
                 ChangeRecord(
                     change.id, sql, digest(sql), ways.get(change.id, ""), change.verdict.value, tuple(conditions),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from zdmigrate.history import syntax as s
@@ -33,20 +33,39 @@ class Asked:
     Attributes:
         accept: reason by id of a change (`revision:index`) or a revision: what is not proved, or unsafe in a declared
             contract, and accepted all the same.
+        outdated: changes that break more by now than when they were accepted.
     """
 
     phase: Phase | None = None
     strategy: Strategy = "auto"
     accept: Mapping[str, str] = field(default_factory=dict)
+    outdated: frozenset[str] = frozenset()
 
     def reason(self, change: PlannedChange, revision: PlannedRevision) -> str | None:
         """Why this change is accepted, or None.
 
         A revision that reads rows never runs without its name here, which says that its statements need not be known;
-        it does not say that a contract among them needs no proof.
+        it proves nothing of those that are.
         """
-        needs_proof = revision.recorded.data_dependent and change.verdict is Verdict.UNSAFE
-        return self.accept.get(change.id, None if needs_proof else self.accept.get(revision.revision))
+        if change.id in self.outdated:
+            return None
+        by_name = None if revision.recorded.data_dependent else self.accept.get(revision.revision)
+        return self.accept.get(change.id, by_name)
+
+    def since(self, admitted: Plan, now: Plan) -> Asked:
+        """The same, without what was accepted of a change that would now break code it did not break when admitted."""
+        before = {change.id: change for revision in admitted.revisions for change in revision.changes}
+        changes = [change for revision in now.revisions for change in revision.changes]
+        return replace(self, outdated=frozenset(change.id for change in changes if _worse(before[change.id], change)))
+
+
+def _worse(admitted: PlannedChange, now: PlannedChange) -> bool:
+    if now.verdict is not Verdict.UNSAFE:
+        return False
+    known = {(item.code.node, item.code.digest) for item in admitted.blamed}
+    return admitted.verdict is not Verdict.UNSAFE or any(
+        (item.code.node, item.code.digest) not in known for item in now.blamed
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +107,7 @@ def select(plan: Plan, asked: Asked, *, has_topology: bool) -> Selection:
             fitting += 1
         if chosen and not fitting:
             first = chosen[0]
-            reason = f"the first pending revision {first.revision} is {first.phase}, not {asked.phase}; {_TWO_BRANCHES}"
+            reason = f"the first pending revision {first.revision} is {first.side}, not {asked.phase}; {_TWO_BRANCHES}"
             return Selection((), tuple(chosen), (reason,))
         chosen = chosen[:fitting]
     reasons = [reason for revision in chosen for reason in _reasons(revision, asked, has_topology=has_topology)]
@@ -141,8 +160,10 @@ def _reasons(revision: PlannedRevision, asked: Asked, *, has_topology: bool) -> 
             f"{name} needs both sides of a deploy (expand and contract in one revision); `zdmigrate check` says which "
             "lines to move to a later one"
         )
-    if revision.error is not None:
-        yield f"{name} could not be replayed ({revision.error.message}), so nobody can say what it sends"
+    error = revision.recorded.error
+    if error is not None and (revision.error is not None or not revision.recorded.data_dependent):
+        waived = "" if revision.error is not None else "; a waiver is for `check`: what is not known cannot be sent"
+        yield f"{name} could not be replayed ({error.message}), so nobody can say what it sends{waived}"
     if revision.recorded.data_dependent:
         yield from _of_unknown_statements(revision, asked)
     for change in revision.changes:
@@ -242,6 +263,11 @@ def not_to_be_sent(change: PlannedChange, where: str) -> Iterator[str]:
         yield f"{where} changes the database; qualify the names instead"
     if isinstance(node, s.LoadData):
         yield f"{where} reads a file; load it by hand"
+    if isinstance(node, s.CreateTable | s.DropTable) and node.temporary:
+        yield (
+            f"{where} is about a temporary table, which is gone when a run stops and goes on, and what follows would "
+            "meet an ordinary one of that name; make an ordinary one, and drop it at the end"
+        )
 
 
 def _switchovers(tasks: tuple[Task, ...]) -> list[str]:

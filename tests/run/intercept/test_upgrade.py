@@ -420,7 +420,7 @@ def test_a_rollback_of_what_is_committed_is_said_to_be_impossible(mysql: str, ap
         "nested = bind.begin_nested()", "op.execute(\"UPDATE users SET nick = 'x' WHERE nick IS NULL\")",
         "nested.rollback()",
     )  # fmt: skip
-    result = app.run("apply", "--url", mysql, "--yes", *ACCEPT)
+    result = app.run("apply", "--url", mysql, "--yes", "--accept", "bbbb2:1", *ACCEPT)
     assert (result.code, "rolls back 1 statement(s) that are committed" in result.err) == (5, True), result.err
 
 

@@ -63,6 +63,13 @@ class Admission:
         """It was sent, or will be: what comes after it has to fit on the same side of the deploy."""
         self._phases.add(_side(change))
 
+    def sent_before(self, sha256: str) -> None:
+        """The run that stopped had sent a text with this hash; it counts if the replays saw it, too."""
+        for change in self.revision.changes:
+            if digest(change.recorded.statement.sql) == sha256:
+                self.sent(change)
+                return
+
     def _foretold(self, change: PlannedChange) -> bool:
         """Whether the replays saw this very statement, so that it was admitted with the plan."""
         wanted = digest(change.recorded.statement.sql)
@@ -161,8 +168,6 @@ def _not_under_interception(change: PlannedChange) -> Iterator[str]:
     match node:
         case s.Privilege():
             yield "accounts and rights are not kept in the journal; give them by hand"
-        case s.CreateTable(temporary=True) | s.DropTable(temporary=True):
-            yield "a temporary table is gone when a run stops and goes on; make an ordinary one, and drop it at the end"
         case s.ChangeDatabase():
             yield "a whole database is made or dropped by hand"
         case s.Insert() | s.Update() | s.Delete() if _RETURNING.search(_STRING.sub("''", statement.sql)):

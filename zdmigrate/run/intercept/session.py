@@ -285,6 +285,7 @@ class Session(Server):
             ])  # fmt: skip
         entry = self._earlier.take(message.sha256)
         if entry is not None and entry.state == "done":
+            self._admission.sent_before(message.sha256)
             return self._again(entry)
         data = _is_data(statements[0].node)
         if not data:

@@ -118,7 +118,7 @@ class Migrations:
             load_settings(find_config(self._spec.alembic)), target=None, schema=None, url=self._primary()
         )
         plan = assemble(Request(settings))
-        return "", [(item.revision, item.phase) for item in plan.revisions]
+        return "", [(item.revision, item.side) for item in plan.revisions]
 
     def _primary(self) -> str:
         """URL of the serving primary, as the commands take it."""
