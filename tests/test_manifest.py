@@ -228,6 +228,13 @@ def test_a_file_that_is_no_manifest(app: App, content: str, words: str) -> None:
     assert_one_sentence(app.check("--deployed", FILE), FILE, words)
 
 
+def test_a_manifest_that_maps_nothing_proves_nothing(app: App) -> None:
+    app.users(DROP_NICK, head="# zdmigrate: phase contract")
+    Path("empty.json").write_bytes(Manifest("2.0", ("aaaa1",), {}).to_json())
+    result = app.run("plan", "--from", "aaaa1", "--deployed", "empty.json")
+    assert (result.code, "empty.json maps no table at all" in result.err) == (2, True), result.err
+
+
 def test_a_manifest_that_is_not_there(app: App) -> None:
     app.users(ADD_AGE)
     assert_one_sentence(app.check("--deployed", "nope.json"), "cannot read manifest nope.json")

@@ -37,6 +37,8 @@ def manifest(
     except UsageError as error:
         raise UsageError(f"{error}; say which version this is with --app-version") from error
     made = manifest_of(mapped, version=version, heads=known)
+    if not made.tables:
+        raise UsageError(f"{settings.metadata} has no table: import the modules with the models before it is read")
     target = output or settings.manifest
     if str(target) == "-":
         sys.stdout.buffer.write(made.to_json())

@@ -60,6 +60,10 @@ def _server_default(column: Column[object]) -> str | None:
     return str(getattr(argument, "text", argument)) if argument is not None else str(default)
 
 
+#: Such a manifest would prove that nobody needs anything.
+_MAPS_NOTHING = "maps no table at all: import the modules with the models where it is written (metadata = ...)"
+
+
 def read_deployed(sources: Sequence[str], *, manifest_path: Path, metadata: str | None) -> tuple[Manifest, ...]:
     """The manifests that `--deployed` names: files, or git:REF.
 
@@ -67,7 +71,7 @@ def read_deployed(sources: Sequence[str], *, manifest_path: Path, metadata: str 
     process, from a copy of the commit) with the `metadata` setting.
 
     Raises:
-        UsageError: when one cannot be had, saying which and what to do.
+        UsageError: when one cannot be had, or maps nothing, saying which and what to do.
     """
     found = []
     for source in sources:
@@ -78,6 +82,8 @@ def read_deployed(sources: Sequence[str], *, manifest_path: Path, metadata: str 
                 found.append(Manifest.read(Path(source)))
         except ManifestError as error:
             raise UsageError(str(error)) from error
+        if not found[-1].tables:
+            raise UsageError(f"{source} {_MAPS_NOTHING}")
     return tuple(found)
 
 
