@@ -56,7 +56,7 @@ def test_eight_writers_in_threads_keep_eighty_of_eighty_beside_a_regeneration(st
     assert sum(f"{writer}-{turn}" in session for writer in range(8) for turn in range(10)) == 80
 
 
-def test_regenerate_under_a_hundred_parallel_requests_loses_none(store: Store) -> None:
+def test_regenerate_under_a_hundred_requests_loses_none(store: Store) -> None:
     """All read before one of them changes the id, and all save after it: rotation and merge in one."""
     sessions = SessionManager(store)
     old = begin(sessions)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 #: A visitor of the shop makes so many clicks, each of which adds a key; then the next one comes.
 CLICKS = 40
+#: What an operation may add for its own work, in seconds; a busy machine adds a few times its lateness.
+SLACK = 0.5
 
 
 class Timed:
@@ -114,6 +116,12 @@ class Clickers:
             writes += len(keys - there)
             sessions += not there
         return writes, sessions
+
+    def check(self, budget: float) -> None:
+        """What holds whatever happened to a store of that budget (seconds): 200 or 503, in time, and no cookie gone."""
+        assert self.ledger.other == []
+        assert self.ledger.deleted == 0
+        assert self.timed.slowest < budget + SLACK + 4 * self.lateness
 
     @property
     def written(self) -> int:

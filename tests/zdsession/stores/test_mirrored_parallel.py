@@ -1,4 +1,4 @@
-"""The races of ``test_parallel.py`` on a mirrored store of two nodes: each call goes to either."""
+"""Races, and two versions of an app, on a mirrored store of two nodes: each call goes to either."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ from tests.zdsession.test_parallel import (
 from tests.zdsession.test_parallel import (
     test_when_all_regenerate_the_browser_is_sent_one_id as test_when_all_regenerate_the_browser_is_sent_one_id,
 )
+from tests.zdsession.test_races import (
+    test_regenerate_under_a_hundred_requests_loses_none as test_regenerate_under_a_hundred_requests_loses_none,
+)
+from tests.zdsession.test_two_versions import run
 from zdsession.stores import Store, open_store
 from zdsession.stores.mirrored import MirroredStore
 
@@ -47,3 +51,12 @@ def store(redis_url: str, mysql_url: str) -> Iterator[Store]:
     yield together
     for node in nodes:
         node.close()
+
+
+def test_two_versions(store: Store) -> None:
+    run(store, 320, visitors=16)
+
+
+@pytest.mark.soak
+def test_ten_thousand_requests_of_two_versions(store: Store) -> None:
+    run(store, 10_000)

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from tests.servers import Server
 from tests.servers.replication import Replication
+from tests.zdsession.stores.clickers import Clickers
 from tests.zdsession.stores.ledger import progress, visitors
 from zdsession.stores.sql import SqlStore
 
@@ -30,16 +31,22 @@ def test_killed_and_restarted_under_load(kind: str, kills: int, make_server: Any
     engine.dispose()
     SqlStore(server.url("shop"), budget=20, janitor=False).create_schema()
     store = SqlStore(server.url("shop"), budget=BUDGET, janitor=False)
-    with visitors(store, 4) as everyone:
+    pages = SqlStore(server.url("shop"), budget=BUDGET, janitor=False)
+    with visitors(store, 4) as everyone, Clickers(pages, 2) as clickers:
         for _ in range(kills):
             progress(everyone)
+            clickers.wait_for(20)
             server.kill()
             server.start()
             progress(everyone)
+            clickers.wait_for(20)
     for one in everyone:
         one.check(store)
     assert max(one.slowest for one in everyone) < BUDGET + SLACK
-    store.close()
+    clickers.check(BUDGET)
+    assert clickers.lost() == (0, 0)
+    for done in (store, pages):
+        done.close()
 
 
 class Address:
@@ -102,18 +109,23 @@ def test_a_switchover_is_a_pause(any_replication: Replication) -> None:
     SqlStore(place, budget=20, janitor=False).create_schema()
     address = Address(place.port or 0)
     store = SqlStore(place.set(port=address.port), budget=15, janitor=False)
-    with visitors(store, 3) as everyone:
+    pages = SqlStore(place.set(port=address.port), budget=BUDGET, janitor=False)
+    with visitors(store, 3) as everyone, Clickers(pages, 2) as clickers:
         progress(everyone)
+        clickers.wait_for(20)
         old.set_read_only(True)
         pair.wait_caught_up()
         new.stop_replication()
         new.set_read_only(False)
         address.switch(there.port or 0)
         progress(everyone)
+        clickers.wait_for(20)
+    clickers.check(BUDGET)
+    assert clickers.lost() == (0, 0)
     promoted = SqlStore(there, budget=20, janitor=False)
     for one in everyone:
         one.check(promoted)
         assert one.refused == 0
-    for done in (store, promoted):
+    for done in (store, pages, promoted):
         done.close()
     address.close()
