@@ -9,6 +9,7 @@ from zdmigrate.flavour import Flavour
 from zdmigrate.history.apply import apply, reveal
 from zdmigrate.history.catalog import Column, difference
 from zdmigrate.history.charsets import bytes_per_character, empty_catalog
+from zdmigrate.history.recorder.procedures import statements_of_call
 from zdmigrate.history.recording import SessionState
 from zdmigrate.history.statements import parse
 
@@ -87,6 +88,19 @@ def test_dropping_a_table_takes_its_triggers() -> None:
         "CREATE TABLE t (a INT)", "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1", "DROP TABLE t"
     )
     assert not catalog.triggers
+
+
+def test_an_altered_event_or_procedure_keeps_its_body() -> None:
+    catalog = after(
+        "CREATE EVENT ev ON SCHEDULE EVERY 1 DAY DO DELETE FROM logs",
+        "ALTER EVENT ev COMMENT '*/ twice' DISABLE",
+        "CREATE PROCEDURE p() BEGIN DELETE FROM logs; END",
+        "ALTER PROCEDURE p SQL SECURITY INVOKER",
+    )
+    event, procedure = catalog.routines["event ev"], catalog.routines["procedure p"]
+    assert event.definition.startswith("CREATE EVENT ev ON SCHEDULE EVERY 1 DAY DO DELETE FROM logs\n/* ALTER EVENT ev")
+    assert event.definition.count("*/") == 1
+    assert statements_of_call(procedure, lambda _: None) == ("DELETE FROM logs",)
 
 
 def test_create_select_is_incomplete_and_like_has_no_foreign_keys() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.history.replaying import HISTORIES, replayed, revision, sent
+from tests.history.replaying import HISTORIES, replay_of, replayed, revision, sent
 from zdmigrate.flavour import Flavour
 from zdmigrate.history.catalog import Catalog, difference
 from zdmigrate.history.recording import RecordedHistory
@@ -199,3 +201,16 @@ def test_a_history_that_begins_with_a_schema() -> None:
     assert sent(created)[0].startswith("CREATE TABLE kvs")
     assert altered.error is None
     assert len(sent(altered)) == 2
+
+
+def test_a_query_that_calls_a_stored_function_is_kept(tmp_path: Path) -> None:
+    body = """
+    op.execute("SELECT NOW(), COUNT(*) FROM information_schema.tables")
+    op.execute("SELECT wipe()")
+    op.get_bind().execute(sa.text("SELECT 1 FROM DUAL WHERE shop.wipe(:a)"), {"a": 1})
+    """
+    (recorded,) = replay_of(tmp_path, body).revisions
+    assert [item.removeprefix("?") for item in sent(recorded)] == [
+        "SELECT wipe()",
+        "SELECT 1 FROM DUAL WHERE shop.wipe(1)",
+    ]

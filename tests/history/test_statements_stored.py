@@ -46,12 +46,25 @@ BODY = "BEGIN IF NEW.a IS NULL THEN SET NEW.a = 1; END IF; END"
             "CREATE OR REPLACE ALGORITHM=MERGE DEFINER=`root`@`localhost` SQL SECURITY INVOKER VIEW d.v (x, y) AS "
             "select `t`.`a`, Count(*) from t join u using(id) with cascaded check option",
             CreateView(
-                "d.v", "SELECT t.a, count(*) FROM t JOIN u USING (id)", ("x", "y"), True, ("t", "u")
+                "d.v",
+                "SELECT t.a, count(*) FROM t JOIN u USING (id)",
+                ("x", "y"),
+                True,
+                ("t", "u"),
+                options=(
+                    "ALGORITHM=MERGE",
+                    "DEFINER=root@localhost",
+                    "SQL SECURITY INVOKER",
+                    "WITH CASCADED CHECK OPTION",
+                ),
             ),
         ),
         ("CREATE VIEW IF NOT EXISTS v AS (SELECT 1)", CreateView("v", "(SELECT 1)", if_not_exists=True)),
-        ("ALTER VIEW v AS SELECT 2", CreateView("v", "SELECT 2", or_replace=True)),
-        ("ALTER ALGORITHM=TEMPTABLE VIEW v AS SELECT 2", CreateView("v", "SELECT 2", or_replace=True)),
+        ("ALTER VIEW v AS SELECT 2", CreateView("v", "SELECT 2", or_replace=True, altered=True)),
+        (
+            "ALTER ALGORITHM=TEMPTABLE VIEW v AS SELECT 2",
+            CreateView("v", "SELECT 2", or_replace=True, options=("ALGORITHM=TEMPTABLE",), altered=True),
+        ),
         ("DROP VIEW IF EXISTS v, d.w CASCADE", DropView(("v", "d.w"), True)),
         (
             "CREATE TRIGGER g BEFORE UPDATE ON `a` FOR EACH ROW SET NEW.f = 1",

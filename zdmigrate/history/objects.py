@@ -248,12 +248,20 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view; `tables` and `columns` name what its SELECT reads where we could tell."""
+    """A view; `tables` and `columns` name what its SELECT reads where we could tell.
+
+    Attributes:
+        options: what is not as it is by default: "ALGORITHM=TEMPTABLE", "SQL SECURITY INVOKER", "WITH LOCAL CHECK
+            OPTION", and "DEFINER=user@host" when a replacement named another account than the one before.
+        definer: the account named when it was created, where one was.
+    """
 
     name: str
     definition: str
     tables: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    definer: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

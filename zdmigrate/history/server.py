@@ -24,6 +24,7 @@ from zdmigrate.history.recorder.settings import set_variable
 from zdmigrate.history.recorder.standin import MARK, StandIn
 from zdmigrate.history.recorder.stubs import Notebook
 from zdmigrate.history.recording import RecordedStatement, Refusal, SessionState
+from zdmigrate.history.sql.functions import stored_calls
 from zdmigrate.history.statements import parse
 from zdmigrate.history.syntax import (
     AlterTable,
@@ -121,6 +122,10 @@ class Server:
             result = Result()
             for statement in self._parse(sql, parameters):
                 if isinstance(statement.node, Select):
+                    if stored_calls(
+                        statement.sql, self._functions(), ansi_quotes=self._ansi_quotes
+                    ):  # what it calls may write
+                        self._record(statement, self.catalog, self.catalog, None, tainted)
                     result = self._select(statement, sql)
                 else:
                     result = self._change(statement, tainted)
@@ -129,8 +134,16 @@ class Server:
             raise driver_error(refused) from None
 
     def _parse(self, sql: str, parameters: Any) -> list[Statement]:
-        quotes = "ANSI_QUOTES" in self.session.sql_mode or "ANSI" in self.session.sql_mode
-        return parse(sql, mariadb=self.flavour.is_mariadb, parameters=parameters, ansi_quotes=quotes)
+        return parse(sql, mariadb=self.flavour.is_mariadb, parameters=parameters, ansi_quotes=self._ansi_quotes)
+
+    def _functions(self) -> set[str]:
+        """Lower-case names of the stored functions there are."""
+        routines = self.catalog.routines.values()
+        return {item.name.rpartition(".")[2].lower() for item in routines if item.kind == "function"}
+
+    @property
+    def _ansi_quotes(self) -> bool:
+        return "ANSI_QUOTES" in self.session.sql_mode or "ANSI" in self.session.sql_mode
 
     def _show(self, sql: str, parameters: Any) -> Result:
         text = self._parse(sql, parameters)[0].sql if parameters else sql

@@ -330,7 +330,8 @@ class MaintainTable:
 
 @dataclass(frozen=True, slots=True)
 class CreateView:
-    """CREATE [OR REPLACE] VIEW, or ALTER VIEW (`or_replace` True)."""
+    """CREATE [OR REPLACE] VIEW, or ALTER VIEW (`or_replace` and `altered` True). `options` are those written out, each
+    as "ALGORITHM=...", "DEFINER=user@host", "SQL SECURITY ..." or "WITH CASCADED | LOCAL CHECK OPTION"."""
 
     name: str
     select: str
@@ -338,6 +339,8 @@ class CreateView:
     or_replace: bool = False
     reads: tuple[str, ...] = ()
     if_not_exists: bool = False
+    options: tuple[str, ...] = ()
+    altered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

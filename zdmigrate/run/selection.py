@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from zdmigrate.history import syntax as s
+from zdmigrate.history.sql.functions import stored_calls
 from zdmigrate.plan import Plan, PlannedChange, PlannedRevision
 from zdmigrate.verdict.model import Phase, Verdict
 
@@ -227,7 +228,7 @@ def _where(change: PlannedChange) -> str:
 
 def _of_change(change: PlannedChange, revision: PlannedRevision, asked: Asked, *, has_topology: bool) -> Iterator[str]:
     where = _where(change)
-    if not (revision.recorded.data_dependent and _is_rollback(change)):  # whether that can be is seen when it runs
+    if not (revision.recorded.data_dependent and _is_settled_later(change)):
         yield from not_to_be_sent(change, where)
     refused = change.cost.refusal is not None
     if change.strategy.name == "refuse" and (refused or asked.strategy != "direct"):
@@ -244,9 +245,11 @@ def _of_change(change: PlannedChange, revision: PlannedRevision, asked: Asked, *
         yield f"{where}: {change.strategy.reason} Give --topology FILE for that, or run it with --strategy direct"
 
 
-def _is_rollback(change: PlannedChange) -> bool:
+def _is_settled_later(change: PlannedChange) -> bool:
+    """Whether upgrade() itself shows if it can be: a ROLLBACK; or a query, which runs where nothing may be written."""
     node = change.recorded.statement.node
-    return isinstance(node, s.Transaction) and node.text.upper().lstrip().startswith("ROLLBACK")
+    words = node.text.upper().split() if isinstance(node, s.Transaction) else []
+    return isinstance(node, s.Select) or words[:1] in (["ROLLBACK"], ["DO"])
 
 
 def not_to_be_sent(change: PlannedChange, where: str) -> Iterator[str]:
@@ -263,6 +266,11 @@ def not_to_be_sent(change: PlannedChange, where: str) -> Iterator[str]:
         yield f"{where} changes the database; qualify the names instead"
     if isinstance(node, s.LoadData):
         yield f"{where} reads a file; load it by hand"
+    if isinstance(node, s.SetVariable | s.Select | s.Transaction) and (calls := stored_calls(statement.sql)):
+        yield (
+            f"{where} calls {calls[0]}() for what that does, and a run that goes on could not tell whether it was done; "
+            "write what it does as statements, or call it by hand and take it out"
+        )
     if isinstance(node, s.CreateTable | s.DropTable) and node.temporary:
         yield (
             f"{where} is about a temporary table, which is gone when a run stops and goes on, and what follows would "

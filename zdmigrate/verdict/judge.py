@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from zdmigrate.flavour import Flavour
@@ -14,6 +14,7 @@ from zdmigrate.verdict.compare import actions_on_unseen_table, differences_of
 from zdmigrate.verdict.differences import Difference
 from zdmigrate.verdict.evidence import OldCode
 from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
+from zdmigrate.verdict.reach import Reach
 from zdmigrate.verdict.rule import Context, Rule
 
 
@@ -78,9 +79,10 @@ def judge(
             subjects += node.carried_out or ()
         subjects.extend(differences_of(base, recorded.before, recorded.after, recorded.delta))
     by_type = _by_subject(tuple(rules))
+    reach = Reach.of(context) if old_code.proven else None
     findings: list[Finding] = []
     for subject in subjects:
-        said = [item for rule in by_type.get(type(subject), ()) for item in rule.judge(subject, context)]
+        said = _said(subject, by_type.get(type(subject), ()), context, reach)
         if not said and isinstance(subject, Difference):
             said = [_unjudged(type(subject).__name__)]
         findings.extend(said)
@@ -93,6 +95,44 @@ def judge(
         Verdict.worst(item.new for item in findings),
         statement_phase(findings),
     )
+
+
+def _said(subject: object, rules: Sequence[Rule], context: Context, reach: Reach | None) -> list[Finding]:
+    """What the rules say of one subject.
+
+    Where manifests prove nothing of it, as old code gets at it in another way, it is what they say without manifests.
+    """
+    proved = [list(rule.judge(subject, context)) for rule in rules]
+    why = reach.way_in(subject) if reach is not None and rules else ""
+    if not why:
+        return [item for said in proved for item in said]
+    unproved = replace(context, old_code=replace(context.old_code, manifests=()))
+    found: list[Finding] = []
+    for rule, said in zip(rules, proved, strict=True):
+        found += _unproved(said, list(rule.judge(subject, unproved)), why)
+    return found or [item for said in proved for item in said]
+
+
+def _unproved(proved: list[Finding], plain: list[Finding], why: str) -> list[Finding]:
+    """The `plain` findings, saying why manifests do not help; the `proved` ones where those are as bad or worse."""
+    worst, worst_plain = (Verdict.worst(item.old for item in said) for said in (proved, plain))
+    conditions, plain_conditions = ({one for item in said for one in item.conditions} for said in (proved, plain))
+    alike = worst is worst_plain and plain_conditions <= conditions and _sides(proved) == _sides(plain)
+    if worst > worst_plain or alike:
+        return proved
+    said = {(item.old, item.conditions) for item in proved}
+    found = [item if (item.old, item.conditions) in said else _explained(item, why) for item in plain]
+    more = [item for item in proved if not plain_conditions.issuperset(item.conditions)]
+    return found + (more if worst is worst_plain else [])
+
+
+def _explained(finding: Finding, why: str) -> Finding:
+    remedy = [line for line in finding.remedy.splitlines() if not line.startswith("Prove it with")]
+    return replace(finding, reason=f"{finding.reason} {why}", remedy="\n".join(remedy))
+
+
+def _sides(findings: Iterable[Finding]) -> set[tuple[Verdict, Phase]]:
+    return {(item.new, item.phase) for item in findings}
 
 
 def statement_phase(findings: Iterable[Finding]) -> Phase:

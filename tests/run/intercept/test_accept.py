@@ -155,9 +155,11 @@ def test_queries(sql: str, words: str) -> None:
         ("SET gtid_next = 'AUTOMATIC'", True),
         ("SET foreign_key_checks = 0", False),
         ("SET @sql_log_bin = 0", False),
+        ("SET @now = NOW()", False),
+        ("SET @x = purge()", True),
     ],
 )
 def test_settings(sql: str, refused: bool) -> None:
     node = parse(sql)[0].node
     assert isinstance(node, SetVariable)
-    assert bool(setting_refused(node)) is refused
+    assert bool(setting_refused(node, sql)) is refused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from zdmigrate.history.catalog import Catalog, View
+from zdmigrate.history.catalog import Catalog, Routine, View
 from zdmigrate.history.charsets import resolve
 from zdmigrate.history.effects.draft import Context
 from zdmigrate.history.effects.naming import bare_name, in_schema_of
@@ -35,7 +35,31 @@ def create_view(context: Context, node: CreateView) -> Catalog:
         raise refused(1050, name=bare_name(node.name))
     if node.name in catalog.views and not node.or_replace:
         raise refused(1050, name=bare_name(node.name))
-    return catalog.put(node.name, View(node.name, node.select, node.reads, node.columns))
+    options, definer = _view_options(node, catalog.views.get(node.name))
+    return catalog.put(node.name, View(node.name, node.select, node.reads, node.columns, options, definer))
+
+
+def _view_options(node: CreateView, before: View | None) -> tuple[tuple[str, ...], str]:
+    """The options a view has afterwards, and its definer.
+
+    ALTER keeps what it does not name, apart from the check option. Who replaces a view without DEFINER is taken for the
+    account that made it.
+    """
+    stated = {item.partition("=")[0].split()[0]: item for item in node.options}
+    definer = stated.pop("DEFINER", "").partition("=")[2]
+    if definer.upper().startswith("CURRENT_USER"):
+        definer = ""
+    if before is not None:
+        kept = [item for item in before.options if node.altered and not item.startswith(("WITH", "DEFINER"))]
+        stated = {item.partition("=")[0].split()[0]: item for item in kept} | stated
+        if definer and definer != before.definer:
+            stated["DEFINER"] = f"DEFINER={definer}"
+        else:
+            kept = [item for item in before.options if item.startswith("DEFINER")]
+            stated |= dict.fromkeys(("DEFINER",), kept[0]) if kept else {}
+            definer = before.definer
+    default = ("ALGORITHM=UNDEFINED", "ALGORITHM=MERGE", "SQL SECURITY DEFINER")
+    return tuple(sorted(item for item in stated.values() if item not in default)), definer
 
 
 def drop_view(context: Context, node: DropView) -> Catalog:
@@ -90,7 +114,7 @@ def create_routine(context: Context, node: CreateRoutine) -> Catalog:
     if node.altered:
         if not exists and catalog.complete:
             raise _missing(context, routine.kind, routine.name)
-        return catalog.put(key, routine)
+        return catalog.put(key, _altered(catalog.routines[key], routine) if exists else routine)
     if exists and not node.or_replace:
         if node.if_not_exists:
             return catalog
@@ -98,6 +122,12 @@ def create_routine(context: Context, node: CreateRoutine) -> Catalog:
             raise refused(1537, name=bare_name(routine.name))
         raise refused(1304, kind=routine.kind.upper(), name=bare_name(routine.name))
     return catalog.put(key, routine)
+
+
+def _altered(was: Routine, now: Routine) -> Routine:
+    """The routine with its body, which ALTER need not repeat, and what ALTER says as a comment after it."""
+    said = now.definition.replace("*/", "* /")
+    return replace(now, definition=f"{was.definition}\n/* {said} */")
 
 
 def drop_routine(context: Context, node: DropRoutine) -> Catalog:

@@ -59,9 +59,9 @@ def _create(cursor: Cursor) -> Node:
         return stored.parse_database(cursor, "CREATE")
     if cursor.key in _ACCOUNTS:
         return stored.parse_privilege(cursor, f"CREATE {cursor.key}")
-    stored.skip_view_clauses(cursor)
+    clauses = stored.parse_clauses(cursor)
     if cursor.accept("VIEW"):
-        return stored.parse_view(cursor, or_replace=or_replace)
+        return stored.parse_view(cursor, or_replace=or_replace, options=clauses)
     if cursor.accept("TRIGGER"):
         return stored.parse_trigger(cursor, or_replace=or_replace)
     if word := cursor.accept_one(*stored.ROUTINES):
@@ -85,9 +85,9 @@ def _alter(cursor: Cursor) -> Node:
         return stored.parse_database(cursor, "ALTER")
     if cursor.key in _ACCOUNTS:
         return stored.parse_privilege(cursor, f"ALTER {cursor.key}")
-    stored.skip_view_clauses(cursor)
+    clauses = stored.parse_clauses(cursor)
     if cursor.accept("VIEW"):
-        return stored.parse_view(cursor, or_replace=True)
+        return stored.parse_view(cursor, or_replace=True, options=clauses, altered=True)
     if word := cursor.accept_one(*stored.ROUTINES):
         return stored.parse_routine(cursor, stored.ROUTINES[word], or_replace=False, altered=True)
     return _not_modelled(cursor, "ALTER")

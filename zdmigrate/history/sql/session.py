@@ -24,7 +24,7 @@ _LISTED_FROM = frozenset({"COLUMNS", "FIELDS", "INDEX", "INDEXES", "KEYS", "TABL
 def parse_set(cursor: Cursor) -> list[tuple[str, SetVariable | Transaction | Privilege]]:
     """What follows SET: one (text, node) for each variable."""
     if cursor.key == "PASSWORD" or cursor.key == "ROLE" or cursor.at("DEFAULT", "ROLE"):
-        verb = "SET PASSWORD" if cursor.key == "PASSWORD" else "SET ROLE"
+        verb = {"PASSWORD": "SET PASSWORD", "DEFAULT": "SET DEFAULT ROLE"}.get(cursor.key, "SET ROLE")
         cursor.rest()
         return [(cursor.sql, Privilege(verb, cursor.sql.strip()))]
     ahead = cursor.ahead(1).key if cursor.key in _SCOPES else cursor.key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from zdmigrate.history.catalog import Routine, Trigger
@@ -24,18 +25,22 @@ RoutineKind = Literal["procedure", "function", "event"]
 ROUTINES: dict[str, RoutineKind] = {"PROCEDURE": "procedure", "FUNCTION": "function", "EVENT": "event"}
 
 
-def skip_view_clauses(cursor: Cursor) -> None:
+def parse_clauses(cursor: Cursor) -> tuple[str, ...]:
     """Read ALGORITHM, DEFINER, SQL SECURITY and AGGREGATE, which stand between CREATE and what is created."""
+    found: list[str] = []
     while True:
         if cursor.accept("ALGORITHM", "="):
-            cursor.name()
+            found.append(f"ALGORITHM={cursor.name().upper()}")
         elif cursor.accept("DEFINER"):
             cursor.accept("=")
+            first = cursor.position
             skip_account(cursor)
+            account = "".join(token.text for token in cursor.tokens_from(first))
+            found.append("DEFINER=" + re.sub("[`'\"]", "", account))
         elif cursor.accept("SQL", "SECURITY"):
-            cursor.name()
+            found.append(f"SQL SECURITY {cursor.name().upper()}")
         elif not cursor.accept("AGGREGATE"):
-            return
+            return tuple(found)
 
 
 def skip_account(cursor: Cursor) -> None:
@@ -49,7 +54,7 @@ def skip_account(cursor: Cursor) -> None:
         cursor.inside()
 
 
-def parse_view(cursor: Cursor, *, or_replace: bool) -> CreateView:
+def parse_view(cursor: Cursor, *, or_replace: bool, options: tuple[str, ...] = (), altered: bool = False) -> CreateView:
     """What follows VIEW in CREATE or ALTER."""
     missing_only = cursor.if_not_exists()
     name = cursor.qualified()
@@ -65,8 +70,9 @@ def parse_view(cursor: Cursor, *, or_replace: bool) -> CreateView:
     ):
         if tuple(token.key for token in tokens[-len(tail) :]) == tail:
             tokens = tokens[: -len(tail)]
+            options = (*options, f"WITH {'LOCAL' if 'LOCAL' in tail else 'CASCADED'} CHECK OPTION")
             break
-    return CreateView(name, render(tokens), columns, or_replace, tables_read(tokens), missing_only)
+    return CreateView(name, render(tokens), columns, or_replace, tables_read(tokens), missing_only, options, altered)
 
 
 def parse_drop_view(cursor: Cursor) -> DropView:

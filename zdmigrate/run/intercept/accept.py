@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from zdmigrate.history import syntax as s
 from zdmigrate.history.catalog import Catalog
+from zdmigrate.history.sql.functions import stored_calls
 from zdmigrate.plan import PlannedChange, PlannedRevision
 from zdmigrate.run.contract_gate import gone_after, is_contract
 from zdmigrate.run.kept import digest
@@ -154,8 +155,10 @@ def reading_refused(sql: str) -> str:
     return ""
 
 
-def setting_refused(node: s.SetVariable) -> str:
+def setting_refused(node: s.SetVariable, sql: str) -> str:
     """Why a variable of the session is not set, or ""."""
+    if calls := stored_calls(sql):
+        return f"it calls {calls[0]}(), which may write; read its answer with a SELECT, which runs where nothing may be"
     name = node.name.lower()
     if node.scope == "session" and name in _NOT_SET:
         return f"SET {name} decides what replicas get, or how much a query gives; that is for the run to decide"

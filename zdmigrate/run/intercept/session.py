@@ -265,7 +265,7 @@ class Session(Server):
             node = statement.node
             if not isinstance(node, s.SetVariable) or node.scope not in ("session", "user"):
                 raise self._not_sent(message, ["it sets more than the session; send that by itself"])
-            refused = setting_refused(node)
+            refused = setting_refused(node, statement.sql)
             if refused:
                 raise self._not_sent(message, [refused])
             if node.name.lower() == "autocommit":

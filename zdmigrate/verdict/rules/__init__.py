@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from zdmigrate.verdict.rule import Rule
+from zdmigrate.verdict.rules import functions
 from zdmigrate.verdict.rules.columns import COLUMN_RULES
 from zdmigrate.verdict.rules.data import DATA_RULES
 from zdmigrate.verdict.rules.keys import KEY_RULES
@@ -18,6 +19,7 @@ RULES: tuple[Rule, ...] = (
     *DATA_RULES,
     *ROUTINE_RULES,
     *UNKNOWN_RULES,
+    functions.RULE,
     *REPLAY_RULES,
 )
 

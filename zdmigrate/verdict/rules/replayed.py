@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from zdmigrate.history.effects.touched import touched
 from zdmigrate.history.recording import RecordedStatement
 from zdmigrate.history.syntax import Select, SetVariable, Transaction
 from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
+from zdmigrate.verdict.rules.names import doubt, not_known
 
 #: Statements that change nothing: what they depend on does not matter.
 _HARMLESS = (Select, SetVariable, Transaction)
@@ -67,6 +69,14 @@ def _refused(recorded: RecordedStatement, context: Context) -> Iterator[Finding]
                 "If the schema it runs on is not the one assumed here, give that (--url, --schema or --metadata); "
                 "else the revision is wrong: correct the statement."
             ),
+        )
+        return
+    why = next((found for name in touched(recorded.statement.node) if (found := doubt(name, context))), "")
+    if why:
+        yield not_known(
+            "ZD912",
+            f"the revision goes on where the server refuses this statement (error {recorded.refusal.errno}); but "
+            f"{why}, and then the server carries it out.",
         )
         return
     yield Finding(

@@ -46,6 +46,16 @@ def test_a_trigger_that_names_it_breaks_every_version() -> None:
     assert_safe(other)
 
 
+def test_a_view_old_code_maps_breaks_with_the_column_its_text_names() -> None:
+    base = f"{USERS}; CREATE VIEW people AS SELECT id, nick FROM users"
+    mapped = manifest(people={"id": "INT"}, users={"id": "INT NOT NULL"})
+    (change,) = judged(base, "ALTER TABLE users DROP COLUMN nick", manifests=[mapped])
+    assert_unsafe(change, phase=Phase.CONTRACT)
+    assert "view people still name users.nick" in finding(change, "ZD205").reason
+    (other,) = judged(base, "ALTER TABLE users DROP COLUMN status", manifests=[mapped])
+    assert_safe(other)
+
+
 def test_a_column_of_a_table_never_seen() -> None:
     (change,) = judged("", "ALTER TABLE orders DROP COLUMN note", complete=False)
     assert_unsafe(change)

@@ -11,6 +11,7 @@ from tests.verdict.rules.scene import (
     NEUTRAL,
     SAFE,
     SHOP,
+    UNKNOWN,
     UNSAFE,
     check,
     manifest,
@@ -89,3 +90,22 @@ def test_tables_old_code_does_not_read() -> None:
 
 def test_unseen_table() -> None:
     check(says("ZD401", SHOP, "INSERT INTO shops (a) VALUES (1)", complete=False), SAFE, EXPAND, new=CONDITIONAL)
+
+
+def test_the_largest_id_leaves_none_for_old_code() -> None:
+    for sql in (
+        "INSERT INTO users (id, name) VALUES (2147483647, 'a')",
+        "INSERT INTO users VALUES (2147483647, 'a@b', 'a', 'new')",
+        "INSERT INTO users (name, id) VALUES ('a', 1), ('b', '2147483647')",
+    ):
+        check(says("ZD401", SHOP, sql), UNSAFE, CONTRACT, text="users.id holds")
+    assert says("ZD401", SHOP, "INSERT INTO users (id, name) VALUES (2147483, 'a')").old is SAFE
+    release = ("SET INSERT_ID = 2147483647", "INSERT INTO users (name) VALUES ('a')")
+    check(says("ZD401", SHOP, *release), UNSAFE, CONTRACT, text="users.id holds")
+
+
+def test_a_table_in_a_database_nobody_saw() -> None:
+    for table in ("shop.users", "shop.other", "Users"):
+        found = says("ZD401", SHOP, f"INSERT INTO {table} (name) VALUES ('a')")
+        assert found.old is UNKNOWN
+        assert "is not known" in found.reason

@@ -61,3 +61,10 @@ def test_own_session_and_unheard_of() -> None:
     context = Context(nothing, nothing, nothing, OldCode(nothing), MYSQL, SessionState(), None)
     (found,) = RULE.judge(Privilege("BLESS USER", ""), context)
     assert found.old is UNKNOWN
+
+
+def test_default_roles_are_the_accounts() -> None:
+    for sql in ("SET DEFAULT ROLE NONE TO 'app'@'%'", "SET DEFAULT ROLE NONE FOR app", "set default role none"):
+        check(says("ZD531", SHOP, sql), UNSAFE, CONTRACT, text="SET DEFAULT ROLE NONE takes away")
+    found = says("ZD531", SHOP, "SET DEFAULT ROLE reader TO 'app'@'%'")
+    check(found, CONDITIONAL, CONTRACT, "roles-suffice", new=CONDITIONAL)

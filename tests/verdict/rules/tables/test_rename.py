@@ -76,3 +76,16 @@ def test_pairs_are_followed() -> None:
 def test_a_table_of_this_release_is_free() -> None:
     _, change = judged("", "CREATE TABLE a (id INT)", "RENAME TABLE a TO b")
     assert_safe(change, phase=Phase.EXPAND)
+
+
+def test_a_swap_leaves_foreign_keys_behind() -> None:
+    base = f"{USERS}; CREATE TABLE orders (id INT PRIMARY KEY, user_id INT, CONSTRAINT fk_u FOREIGN KEY (user_id) "
+    base += "REFERENCES users (id))"
+    swap = ("CREATE TABLE users_new LIKE users", "RENAME TABLE users TO users_old, users_new TO users")
+    *_, change = judged(base, *swap)
+    assert_unsafe(change)
+    said = finding(change, "ZD105").reason
+    assert "foreign key fk_u of orders goes on pointing to users_old" in said
+    assert "1452" in said
+    *_, change = judged(base, swap[0], "ALTER TABLE orders DROP FOREIGN KEY fk_u", swap[1])
+    assert finding(change, "ZD105").old is Verdict.CONDITIONAL

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from zdmigrate.verdict.differences import UNKNOWN_TYPE, ColumnDropped
 from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
+from zdmigrate.verdict.object_text import bare, stored_texts
 from zdmigrate.verdict.rule import Context, Rule
 from zdmigrate.verdict.rules.columns.scope import at, before_statement, loosely, unmapped
 from zdmigrate.verdict.rules.wording import listed, op_alter_column, op_drop_column, steps
@@ -70,19 +71,16 @@ def judge(dropped: ColumnDropped, context: Context) -> Iterator[Finding]:
 
 
 def _still_named_by(dropped: ColumnDropped, context: Context) -> Iterator[str]:
-    """Triggers of the table, and views old code maps, that use the dropped column."""
+    """Triggers of the table, and views that manifests map, that use the dropped column."""
     name = re.escape(dropped.column.name)
     for trigger in context.after.triggers.values():
         if trigger.table == dropped.table and re.search(rf"(?i)\b(?:new|old)\s*\.\s*`?{name}`?(?!\w)", trigger.body):
             yield f"trigger {trigger.name}"
-    for view in context.after.views.values():
-        names = {column.lower() for column in view.columns}
-        if (
-            dropped.table in view.tables
-            and dropped.column.name.lower() in names
-            and context.old_code.maps_table(view.name)
-        ):
-            yield f"view {view.name}"
+    old_code = context.old_code
+    for item in stored_texts(context.after) if old_code.proven else ():
+        named = item.kind == "view" and item.uses_column({bare(dropped.table)}, {dropped.column.name.lower()})
+        if named and old_code.maps_table(item.own or ""):
+            yield str(item)
 
 
 RULE = Rule("ZD205", "column dropped", (ColumnDropped,), (21, 22, 23, 24, 25), judge)

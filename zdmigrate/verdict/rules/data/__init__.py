@@ -6,6 +6,7 @@ from zdmigrate.verdict.rule import Rule
 from zdmigrate.verdict.rules.data import (
     backfill,
     delete_rows,
+    fires_trigger,
     insert_rows,
     insert_select,
     load_data,
@@ -26,4 +27,5 @@ DATA_RULES: tuple[Rule, ...] = (
     delete_rows.RULE,
     truncate.RULE,
     load_data.RULE,
+    fires_trigger.RULE,
 )

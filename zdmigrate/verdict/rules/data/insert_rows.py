@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from zdmigrate.history.syntax import Insert
 from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
-from zdmigrate.verdict.rules.data.values import Misfit, Stranger, strangers
+from zdmigrate.verdict.rules.data.values import Misfit, Stranger, largest_integer, named, strangers
+from zdmigrate.verdict.rules.names import doubt, not_known
 from zdmigrate.verdict.rules.origin import Target, target
 from zdmigrate.verdict.rules.wording import listed, quoted, steps
 
@@ -39,11 +40,52 @@ def inserted(rule: str, node: Insert, context: Context) -> Iterator[Finding]:
             evidence=context.old_code.quote(where.old_name),
         )
         return
+    if where.now is None and context.before.complete and (why := doubt(node.table, context)):
+        yield not_known(rule, f"{node.verb} INTO {node.table}: {why}. What old code makes of the rows is not known.")
+        return
     found = list(strangers(where, node.rows, context))
-    if not found:
+    last = _last_id(node, where, context)
+    if last:
+        yield _out_of_numbers(rule, node, where, last)
+    elif not found:
         yield _plain(rule, node, where)
     for stranger in found:
         yield _strange(rule, node, where, stranger)
+
+
+def _last_id(node: Insert, where: Target, context: Context) -> str:
+    """The AUTO_INCREMENT column, when a row takes the largest number it can give; "" else."""
+    for column in () if where.now is None else where.now.columns:
+        largest = largest_integer(column.type) if column.auto_increment else 0
+        given = dict(context.session.variables).get("insert_id", "")
+        if largest and given.isdigit() and int(given) >= largest:
+            return column.name
+        for row in node.rows if largest else ():
+            for place, item in enumerate(row):
+                value = item.literal
+                if isinstance(value, str) and value.isdigit():
+                    value = int(value)
+                taken = isinstance(value, int) and value >= largest
+                if taken and named(where, item, place).lower() == column.name.lower():
+                    return column.name
+    return ""
+
+
+def _out_of_numbers(rule: str, node: Insert, where: Target, column: str) -> Finding:
+    return Finding(
+        rule,
+        Verdict.UNSAFE,
+        Verdict.SAFE,
+        Phase.CONTRACT,
+        f"A row takes the largest number that {node.table}.{column} holds: AUTO_INCREMENT has none left, and the next "
+        "INSERT of old code fails with 1062 or 1467.",
+        remedy=steps(
+            ("expand", f"give the row another {column}, near those that are there (or 0, where 0 is free)"),
+            ("contract", "this row, once no code counts on AUTO_INCREMENT there"),
+        ),
+        table=node.table,
+        column=column,
+    )
 
 
 def _rows_first(table: str) -> Condition:

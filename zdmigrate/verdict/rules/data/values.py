@@ -118,8 +118,8 @@ def _fits(value: object, column_type: ColumnType) -> bool:
         return size is None or not isinstance(value, str) or len(value.encode()) <= size
     if name in _BITS:
         number = _number(value)
-        bits = _BITS[name]
-        low, high = (0, 2**bits - 1) if column_type.unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        high = largest_integer(column_type)
+        low = 0 if column_type.unsigned else -high - 1
         return number is None or low <= number <= high
     if name == "decimal":
         number = _number(value)
@@ -128,6 +128,12 @@ def _fits(value: object, column_type: ColumnType) -> bool:
         )
         return number is None or (abs(number) < 10 ** (digits - scale) and not (column_type.unsigned and number < 0))
     return True
+
+
+def largest_integer(column_type: ColumnType) -> int:
+    """The largest number an integer column holds; 0 for any other type."""
+    bits = _BITS.get(column_type.name, 0)
+    return 0 if not bits else 2**bits - 1 if column_type.unsigned else int(2 ** (bits - 1)) - 1
 
 
 def _number(value: object) -> Decimal | None:

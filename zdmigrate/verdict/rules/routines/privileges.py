@@ -15,6 +15,7 @@ _LOST = {
     "REVOKE": "a statement that needs it fails with 1142, 1143 or 1044",
     "DROP USER": "its next login fails with 1045",
     "DROP ROLE": "who had it loses its rights (1142, 1044)",
+    "SET DEFAULT ROLE NONE": "after its next login a statement that needs the role fails with 1142, 1143 or 1044",
     "RENAME USER": "its next login under the old name fails with 1045",
 }
 
@@ -35,7 +36,9 @@ def judge(subject: Privilege, context: Context) -> Iterator[Finding]:
         )
     elif verb in _LOST:
         yield _lost(verb)
-    elif verb in ("ALTER USER", "SET PASSWORD", "ALTER ROLE", "SET DEFAULT ROLE"):
+    elif verb == "SET DEFAULT ROLE":
+        yield _default_role(subject)
+    elif verb in ("ALTER USER", "SET PASSWORD", "ALTER ROLE"):
         yield _changed(verb, subject)
     elif verb == "SET ROLE":
         reason = "SET ROLE changes the rights of the migration's own session alone."
@@ -62,6 +65,27 @@ def _lost(verb: str) -> Finding:
             ("expand", "create the new account or grant first, and release code that uses it"),
             ("deploy", "wait until no node runs older code (look at performance_schema.accounts or the process list)"),
             ("contract", f"{verb}, as written here"),
+        ),
+    )
+
+
+def _default_role(node: Privilege) -> Finding:
+    """The roles that logins of an account begin with: other ones may be fewer rights."""
+    if node.text.upper().split()[3:4] == ["NONE"]:
+        return _lost("SET DEFAULT ROLE NONE")
+    return Finding(
+        ID,
+        Verdict.CONDITIONAL,
+        Verdict.CONDITIONAL,
+        Phase.CONTRACT,
+        "SET DEFAULT ROLE puts other roles in the place of those an account's logins begin with: a statement that "
+        "needs one of the former fails with 1142, 1143 or 1044.",
+        remedy=steps(("expand", "name every role the account has by default now, and the new one beside them")),
+        conditions=(
+            Condition("roles-suffice", "person", "The roles named here allow every statement old code sends."),
+        ),
+        new_conditions=(
+            Condition("rights-before-code", "order", "New code that needs these rights is deployed after them."),
         ),
     )
 

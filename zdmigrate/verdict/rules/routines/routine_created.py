@@ -8,6 +8,7 @@ from zdmigrate.history.syntax import CreateRoutine
 from zdmigrate.verdict.differences import RoutineCreated
 from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
+from zdmigrate.verdict.rules.names import doubt
 from zdmigrate.verdict.rules.wording import op_execute, quoted, steps
 
 ID = "ZD521"
@@ -46,7 +47,7 @@ def judge(subject: RoutineCreated | CreateRoutine, context: Context) -> Iterator
             ),
         )
         return
-    unseen = isinstance(context.node, CreateRoutine) and not context.base.complete
+    unseen = not context.base.complete or bool(doubt(name, context, "routines", kind))
     replaces = unseen and isinstance(context.node, CreateRoutine) and (context.node.or_replace or context.node.altered)
     reason = f"Old code does not call the {kind} {name}."
     if replaces:

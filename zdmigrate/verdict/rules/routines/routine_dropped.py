@@ -8,6 +8,7 @@ from zdmigrate.history.syntax import DropRoutine
 from zdmigrate.verdict.differences import RoutineDropped
 from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
+from zdmigrate.verdict.rules.names import doubt, not_known
 from zdmigrate.verdict.rules.wording import op_execute, quoted, steps
 
 ID = "ZD523"
@@ -20,7 +21,11 @@ def judge(subject: RoutineDropped | DropRoutine, context: Context) -> Iterator[F
         return
     if f"{subject.kind} {subject.name}" in context.before.routines:
         return
-    if context.before.complete:
+    if context.before.complete and (why := doubt(subject.name, context, "routines", subject.kind)):
+        yield not_known(
+            ID, f"DROP {subject.kind.upper()} {subject.name}: {why}. Whether old code calls it is not known."
+        )
+    elif context.before.complete:
         there = f"There is no {subject.kind} {subject.name} to drop."
         yield Finding(ID, Verdict.SAFE, Verdict.SAFE, Phase.NEUTRAL, there)
     else:

@@ -9,6 +9,7 @@ from zdmigrate.history.syntax import DropTrigger
 from zdmigrate.verdict.differences import TriggerDropped
 from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
+from zdmigrate.verdict.rules.names import doubt, not_known
 from zdmigrate.verdict.rules.origin import living
 from zdmigrate.verdict.rules.routines.triggers import place, reach, work
 from zdmigrate.verdict.rules.wording import listed, op_execute, quoted, steps
@@ -104,6 +105,8 @@ def _missed(trigger: Trigger, context: Context) -> Finding:
 
 
 def _unseen(node: DropTrigger, context: Context) -> Finding:
+    if context.before.complete and (why := doubt(node.name, context, "triggers")):
+        return not_known(ID, f"DROP TRIGGER {node.name}: {why}. Whether old code counts on it is not known.")
     if context.before.complete:
         return Finding(ID, Verdict.SAFE, Verdict.SAFE, Phase.NEUTRAL, f"There is no trigger {node.name} to drop.")
     return Finding(

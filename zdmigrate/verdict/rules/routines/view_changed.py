@@ -27,13 +27,28 @@ def judge(subject: ViewChanged, context: Context) -> Iterator[Finding]:
             evidence=context.old_code.quote(name),
         )
         return
+    reason, conditions = "", list[Condition]()
+    if (subject.before.definition, subject.before.columns) != (subject.after.definition, subject.after.columns):
+        reason = (
+            f"The view {name} is defined anew: a column of it that old code names and that is gone fails with 1054, "
+            "and rows it no longer shows, or shows otherwise, change what old code reads. No error tells."
+        )
+        conditions.append(keeps_columns(name))
+    if subject.before.options != subject.after.options:
+        reason = f"{reason} {_options(subject)}".lstrip()
+        conditions.append(
+            Condition(
+                "view-options-suit-old-code",
+                "code",
+                f"Old code reads {name}, and writes through it where it does, under the options it has now.",
+            )
+        )
     yield Finding(
         ID,
         Verdict.CONDITIONAL,
         Verdict.CONDITIONAL,
         Phase.EXPAND,
-        f"The view {name} is defined anew: a column of it that old code names and that is gone fails with 1054, and "
-        "rows it no longer shows, or shows otherwise, change what old code reads. No error tells.",
+        reason,
         remedy=steps(
             (
                 "expand",
@@ -42,10 +57,28 @@ def judge(subject: ViewChanged, context: Context) -> Iterator[Finding]:
             ("deploy", f"code that reads {name}_v2"),
             ("contract", op_execute(f"DROP VIEW {quoted(name)}")),
         ),
-        conditions=(keeps_columns(name),),
+        conditions=tuple(conditions),
         new_conditions=(view_first(name),),
         table=name,
     )
+
+
+def _options(changed: ViewChanged) -> str:
+    """What each option that came or went may do to old code, in words."""
+    name, was, now = changed.after.name, set(changed.before.options), set(changed.after.options)
+    words = [f"{item} is no longer an option of {name}." for item in sorted(was - now)]
+    for item in sorted(now - was):
+        match item.split()[0].partition("=")[0]:
+            case "ALGORITHM":
+                what = "no row can be written through it any more (1288, 1471)"
+            case "WITH":
+                what = "a write through it of a row that it does not show fails with 1369"
+            case _:
+                what = "whose rights on its tables do not suffice reads nothing from it (1142, 1356, 1449)"
+                words.append(f"{name} gets {item}: an account {what}.")
+                continue
+        words.append(f"{name} gets {item}: {what}.")
+    return " ".join(words)
 
 
 def keeps_columns(name: str) -> Condition:

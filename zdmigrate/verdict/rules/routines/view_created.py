@@ -8,6 +8,7 @@ from zdmigrate.history.syntax import CreateView
 from zdmigrate.verdict.differences import ViewCreated
 from zdmigrate.verdict.model import Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
+from zdmigrate.verdict.rules.names import doubt, not_known
 from zdmigrate.verdict.rules.routines.view_changed import keeps_columns, view_first
 
 ID = "ZD501"
@@ -22,6 +23,9 @@ def judge(subject: ViewCreated | CreateView, context: Context) -> Iterator[Findi
             yield Finding(ID, Verdict.SAFE, Verdict.SAFE, Phase.NEUTRAL, reason, table=subject.name)
         return
     name = subject.view.name
+    if isinstance(context.node, CreateView) and context.node.or_replace and (why := doubt(name, context)):
+        yield not_known(ID, f"CREATE OR REPLACE VIEW {name}: {why}. What old code reads there is not known.", name)
+        return
     replaces = isinstance(context.node, CreateView) and context.node.or_replace and not context.base.complete
     reason = f"Old code does not know the view {name}."
     if replaces:

@@ -8,6 +8,7 @@ from zdmigrate.history.syntax import DropView
 from zdmigrate.verdict.differences import ViewDropped
 from zdmigrate.verdict.model import Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
+from zdmigrate.verdict.rules.names import doubt, not_known
 from zdmigrate.verdict.rules.wording import listed, op_execute, quoted, steps
 
 ID = "ZD503"
@@ -20,8 +21,15 @@ def judge(subject: ViewDropped | DropView, context: Context) -> Iterator[Finding
         return
     unseen = [name for name in subject.names if name not in context.before.views]
     if unseen and context.before.complete:
-        there = f"There is no view {listed(unseen)} to drop."
-        yield Finding(ID, Verdict.SAFE, Verdict.SAFE, Phase.NEUTRAL, there)
+        doubts = {name: why for name in unseen if (why := doubt(name, context))}
+        for name, why in doubts.items():
+            yield not_known(
+                ID, f"DROP VIEW IF EXISTS {name}: {why}. Whether a view goes that old code reads is not known.", name
+            )
+        absent = [name for name in unseen if name not in doubts]
+        if absent:
+            there = f"There is no view {listed(absent)} to drop."
+            yield Finding(ID, Verdict.SAFE, Verdict.SAFE, Phase.NEUTRAL, there)
     elif unseen:
         yield from (_dropped(name, context) for name in unseen)
 

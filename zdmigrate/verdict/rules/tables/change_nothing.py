@@ -20,6 +20,7 @@ from zdmigrate.history.syntax import (
 from zdmigrate.verdict.model import Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
 from zdmigrate.verdict.rules.columns.drop_default import leaves_bare
+from zdmigrate.verdict.rules.names import doubt, not_known
 
 
 def judge(recorded: RecordedStatement, context: Context) -> Iterator[Finding]:
@@ -31,6 +32,12 @@ def judge(recorded: RecordedStatement, context: Context) -> Iterator[Finding]:
             table = context.before.table(name)
             if name in context.before.temporary:
                 yield _neutral(name, f"{name} is a temporary table: only the session that runs the migration sees it.")
+            elif table is None and context.before.complete and (why := doubt(name, context)):
+                yield not_known(
+                    RULE.id,
+                    f"ALTER TABLE IF EXISTS {name}: {why}. Whether a table changes that old code uses is not known.",
+                    name,
+                )
             elif table is None and context.before.complete:
                 yield _neutral(name, f"There is no table {name}: IF EXISTS makes this statement do nothing.")
             elif (
@@ -38,6 +45,10 @@ def judge(recorded: RecordedStatement, context: Context) -> Iterator[Finding]:
             ):
                 yield _neutral(name, f"This statement leaves {name} as it is: it says what is there already.")
         case RenameTable(pairs=pairs):
+            for name in (old for old, _ in pairs if old not in context.before.temporary):
+                if why := doubt(name, context):
+                    yield not_known(RULE.id, f"RENAME TABLE {name}: {why}.", name)
+                    return
             yield _neutral(pairs[0][0], "Only temporary tables, or tables that are not there, are renamed.")
         case _:
             return

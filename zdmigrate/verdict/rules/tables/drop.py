@@ -9,6 +9,7 @@ from zdmigrate.history.syntax import DropTable
 from zdmigrate.verdict.differences import TableDropped
 from zdmigrate.verdict.model import Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
+from zdmigrate.verdict.rules.names import doubt, not_known
 from zdmigrate.verdict.rules.wording import listed, op_drop_table, op_rename_table, steps
 
 
@@ -36,6 +37,10 @@ def _named(name: str, if_exists: bool, context: Context) -> Iterator[Finding]:
         yield _harmless(name, f"{name} was created in this release: old code does not know it.")
     elif known is not None or not context.before.complete:
         yield _dropped(name, context)
+    elif if_exists and (why := doubt(name, context)):
+        yield not_known(
+            RULE.id, f"DROP TABLE IF EXISTS {name}: {why}. Whether a table goes that old code uses is not known.", name
+        )
     elif if_exists:
         yield _harmless(name, f"There is no table {name}: IF EXISTS makes this statement do nothing.")
 

@@ -34,12 +34,19 @@ def _renamed(table: str, new_name: str, context: Context) -> Finding:
     successor = context.after.table(table)
     old, new, phase = Verdict.UNSAFE, Verdict.UNSAFE, Phase.SPLIT
     conditions: tuple[Condition, ...] = ()
+    left = _left_behind(table, new_name, context) if successor is not None and not evidence else ""
     reason = f"Every statement of old code on {table} fails with 1146 (Table '{table}' doesn't exist)."
     if evidence:
         old, phase, reason = Verdict.SAFE, Phase.EXPAND, f"No deployed version maps {table}."
     elif successor is not None:
         missing = _missing(context.base.table(table), successor)
-        if missing:
+        if left:
+            new = Verdict.SAFE
+            reason = (
+                f"Another table takes the name {table}, but {left} goes on pointing to {new_name}: an INSERT of old "
+                f"code that names a row written to {table} from now on fails with 1452."
+            )
+        elif missing:
             reason = f"Another table takes the name {table}, without {listed(missing)}: old code fails with 1054."
         else:
             old, new, phase = Verdict.CONDITIONAL, Verdict.SAFE, Phase.EXPAND
@@ -72,11 +79,22 @@ def _renamed(table: str, new_name: str, context: Context) -> Finding:
         new,
         phase,
         reason,
-        "" if old is not Verdict.UNSAFE else _recipe(table, new_name),
+        "" if old is not Verdict.UNSAFE else _recipe(table, new_name) if not left else _recipe_with_keys(table, left),
         conditions=conditions,
         table=table,
         evidence=evidence,
     )
+
+
+def _left_behind(table: str, new_name: str, context: Context) -> str:
+    """The foreign keys that old code's child rows go through, and that follow the renamed table; "" of none."""
+    found: list[str] = []
+    for child, foreign_key in context.after.references_to(new_name):
+        now = context.after.tables[child]
+        known = context.base.table_by_uid(now.uid)
+        if known is not None and child != new_name and context.old_code.maps_table(known[0]):
+            found.append(f"foreign key {foreign_key.name} of {child}")
+    return listed(found)
 
 
 def _missing(before: Table | None, after: Table) -> list[str]:
@@ -95,6 +113,14 @@ def _complete(table: str, new_name: str) -> Condition:
         "person",
         f"The table that takes the name {table} holds every row of the one now called {new_name}, those written "
         "meanwhile included.",
+    )
+
+
+def _recipe_with_keys(table: str, left: str) -> str:
+    return steps(
+        ("expand", f"drop {left}, and look after what it kept (orphans may come)"),
+        ("migrate", f"swap {table} then"),
+        ("contract", f"add the same key to the new {table}, once no child row is without its parent"),
     )
 
 

@@ -8,6 +8,7 @@ from zdmigrate.history.syntax import CreateTable
 from zdmigrate.verdict.differences import TableReplaced
 from zdmigrate.verdict.model import Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
+from zdmigrate.verdict.rules.names import doubt, not_known
 from zdmigrate.verdict.rules.wording import op_drop_table, steps
 
 
@@ -16,7 +17,10 @@ def judge(subject: TableReplaced | CreateTable, context: Context) -> Iterator[Fi
     old_code = context.old_code
     if isinstance(subject, CreateTable):
         table = subject.name
-        if subject.temporary or table not in context.base.tables or table in context.before.tables:
+        if subject.temporary or table in context.before.tables:
+            return
+        if table not in context.base.tables:
+            yield from _perhaps(subject, context)
             return
     else:
         table = subject.table
@@ -43,6 +47,21 @@ def judge(subject: TableReplaced | CreateTable, context: Context) -> Iterator[Fi
         table=table,
         evidence=evidence,
     )
+
+
+def _perhaps(node: CreateTable, context: Context) -> Iterator[Finding]:
+    """OR REPLACE of a table that the catalog does not have, and that may be there all the same."""
+    if not node.or_replace:
+        return
+    why = doubt(node.name, context)
+    if not why and not context.before.complete:
+        why = f"whether there is a table {node.name} was never seen"
+    if why:
+        yield not_known(
+            RULE.id,
+            f"CREATE OR REPLACE TABLE {node.name}: {why}. A table of that name goes, with every row old code stored.",
+            node.name,
+        )
 
 
 RULE = Rule("ZD104", "table dropped and created again", (TableReplaced, CreateTable), (1, 4), judge)

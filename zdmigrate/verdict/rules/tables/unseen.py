@@ -13,7 +13,7 @@ from zdmigrate.verdict.differences import (
 )
 from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
 from zdmigrate.verdict.rule import Context, Rule
-from zdmigrate.verdict.rules.tables import change_engine, change_option, partitions, versioning
+from zdmigrate.verdict.rules.tables import change_engine, change_option, partitions, rebuild, versioning
 from zdmigrate.verdict.rules.wording import sql_default
 
 
@@ -48,7 +48,9 @@ def judge(unseen: UnseenTableAltered, context: Context) -> Iterator[Finding]:
         case s.Rebuild():
             yield _safe(table, f"{table} is rebuilt as it is: every row stays, and every statement means the same.")
         case s.OtherAction(text=text):
-            yield _safe(table, f"{text} changes nothing statements can see in {table}.")
+            yield rebuild.other_action(table, text, context) or _safe(
+                table, f"{text} changes nothing statements can see in {table}."
+            )
         case s.SetSystemVersioning(enabled=enabled):
             yield from versioning.judge(SystemVersioningChanged(table, enabled), context)
         case s.SetColumnVisibility(name=name):
