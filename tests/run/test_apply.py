@@ -362,12 +362,12 @@ def test_what_is_not_known_is_not_left_out(url: str, app: App) -> None:
     assert (result.code, "a waiver is for `check`" in result.err) == (6, True), (result.out, result.err)
 
 
-@pytest.mark.parametrize("call", ["DO purge()", "SELECT purge()", "SET @x = purge()"])
+@pytest.mark.parametrize("call", ["DO tidy()", "SET @x = tidy()"])
 def test_what_is_called_for_what_it_does_is_refused_and_not_left_out(mysql_url: str, app: App, call: str) -> None:
     waiver = "# zdmigrate: allow ZD903 until 2099-01-01 owner=ana because it was read"
     app.users(f'op.execute("{call}")  {waiver}', ADD_AGE)
     result = app.run("apply", "--url", mysql_url, "--yes")
-    assert (result.code, "calls purge() for what that does" in result.err) == (6, True), (result.out, result.err)
+    assert (result.code, "calls tidy() for what that does" in result.err) == (6, True), (result.out, result.err)
 
 
 def test_a_temporary_table_is_refused(url: str, app: App) -> None:

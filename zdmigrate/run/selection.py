@@ -268,7 +268,7 @@ def not_to_be_sent(change: PlannedChange, where: str) -> Iterator[str]:
         yield f"{where} reads a file; load it by hand"
     if isinstance(node, s.SetVariable | s.Select | s.Transaction) and (calls := stored_calls(statement.sql)):
         yield (
-            f"{where} calls {calls[0]}() for what that does, and a run that goes on could not tell whether it was done; "
+            f"{where} calls {calls[0]}() for what that does, and a run that goes on could not tell if it was done; "
             "write what it does as statements, or call it by hand and take it out"
         )
     if isinstance(node, s.CreateTable | s.DropTable) and node.temporary:

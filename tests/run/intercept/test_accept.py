@@ -156,7 +156,7 @@ def test_queries(sql: str, words: str) -> None:
         ("SET foreign_key_checks = 0", False),
         ("SET @sql_log_bin = 0", False),
         ("SET @now = NOW()", False),
-        ("SET @x = purge()", True),
+        ("SET @x = tidy()", True),
     ],
 )
 def test_settings(sql: str, refused: bool) -> None:
