@@ -64,6 +64,16 @@ class StoredText:
             return True
         return left_out and (self.kind == "view" or self.names(_INSERT))
 
+    def inserts_by_place(self, tables: Collection[str]) -> bool:
+        """Whether it may add a row to that table without naming its columns."""
+        alternatives = "|".join(re.escape(name) for name in tables)
+        added = re.compile(
+            rf"\b(?:insert|replace)\b[^;(]*?(?<![\w$])`?(?:{alternatives})`?"
+            r"\s*(?:(?:values?|select|table|with)\b|\(\s*(?:\)|select\b|with\b))",
+            re.IGNORECASE,
+        )
+        return added.search(self.text) is not None
+
     def reads_table(self, tables: Collection[str]) -> bool:
         """Whether it may do more with that table than add rows to it."""
         if not self.names(tables):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.verdict.support import USERS, assert_safe, finding, judged
+import pytest
+
+from tests.verdict.support import USERS, assert_conditional, assert_safe, assert_unsafe, finding, judged
 from zdmigrate.verdict.model import Phase, Verdict
 
 
@@ -45,3 +47,35 @@ def test_a_default_set_on_a_column_of_this_release_is_still_the_same_new_column(
 def test_a_column_of_a_table_never_seen_needs_no_definition() -> None:
     (change,) = judged("", "ALTER TABLE orders ADD COLUMN note TEXT", complete=False)
     assert_safe(change, phase=Phase.EXPAND)
+
+
+AUDIT = f"{USERS}; CREATE TABLE audit (uid INT, what TEXT)"
+TRIGGER = "CREATE TRIGGER users_ai AFTER INSERT ON users FOR EACH ROW INSERT INTO audit VALUES (NEW.id, 'a')"
+
+
+@pytest.mark.parametrize(
+    "insert",
+    ["INSERT INTO audit VALUES (NEW.id, 'a')", "REPLACE audit SELECT NEW.id, 'a'", "INSERT `audit` () VALUES ()"],
+)
+def test_a_trigger_that_fills_the_table_by_position_breaks(insert: str) -> None:
+    trigger = f"CREATE TRIGGER users_ai AFTER INSERT ON users FOR EACH ROW {insert}"
+    (change,) = judged(f"{AUDIT}; {trigger}", "ALTER TABLE audit ADD COLUMN at DATETIME")
+    assert_unsafe(change)
+    assert "trigger users_ai adds rows by position, and then fails with 1136" in finding(change, "ZD201").reason
+
+
+def test_one_that_names_its_columns_or_fills_another_table_does_not() -> None:
+    for trigger in (
+        "CREATE TRIGGER t AFTER INSERT ON users FOR EACH ROW INSERT INTO audit (uid, what) VALUES (NEW.id, 'a')",
+        "CREATE TRIGGER t AFTER INSERT ON users FOR EACH ROW INSERT INTO audit_old VALUES (NEW.id, 'a')",
+    ):
+        (change,) = judged(f"{AUDIT}; {trigger}", "ALTER TABLE audit ADD COLUMN at DATETIME")
+        assert_safe(change)
+    (hidden,) = judged(f"{AUDIT}; {TRIGGER}", "ALTER TABLE audit ADD COLUMN at DATETIME INVISIBLE")
+    assert_safe(hidden)
+
+
+def test_a_procedure_that_does_breaks_whoever_calls_it() -> None:
+    procedure = "CREATE PROCEDURE note() INSERT INTO audit VALUES (1, 'a')"
+    (change,) = judged(f"{AUDIT}; {procedure}", "ALTER TABLE audit ADD COLUMN at DATETIME")
+    assert_conditional(change, "routine-not-called")

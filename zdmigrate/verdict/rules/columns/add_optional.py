@@ -9,11 +9,23 @@ from dataclasses import replace
 from zdmigrate.history.catalog import Column, Generated, Table
 from zdmigrate.verdict.differences import ColumnAdded
 from zdmigrate.verdict.model import Condition, Finding, Phase, Verdict
+from zdmigrate.verdict.object_text import StoredText, bare, stored_texts
 from zdmigrate.verdict.rule import Context, Rule
 from zdmigrate.verdict.rules.columns.add_generated import may_be_null, may_not_fit
 from zdmigrate.verdict.rules.columns.rename import takes_over
 from zdmigrate.verdict.rules.columns.scope import at, untouched
-from zdmigrate.verdict.rules.wording import op_add_column, op_set_default, sa_column, sa_default, sql_default, steps
+from zdmigrate.verdict.rules.wording import (
+    listed,
+    op_add_column,
+    op_set_default,
+    sa_column,
+    sa_default,
+    sql_default,
+    steps,
+)
+
+#: Runs only when somebody calls it.
+_CALLED = ("procedure", "function")
 
 
 def _may_fail(column: Column, table: Table | None) -> bool:
@@ -26,6 +38,13 @@ def _may_fail(column: Column, table: Table | None) -> bool:
     computed = Generated(column.default.text)
     null = not column.nullable and may_be_null(computed, table)
     return null or may_not_fit(replace(column, generated=computed), table)
+
+
+def _by_place(table: str, context: Context) -> Iterator[StoredText]:
+    """The triggers, routines and events that add rows to the table without naming its columns."""
+    for item in stored_texts(context.after):
+        if item.kind != "view" and item.inserts_by_place({bare(table)}):
+            yield item
 
 
 def judge(added: ColumnAdded, context: Context) -> Iterator[Finding]:
@@ -53,13 +72,24 @@ def judge(added: ColumnAdded, context: Context) -> Iterator[Finding]:
     if not added.last:
         reason += " It stands before older columns: only an INSERT without a column list or a SELECT * would notice."
     conditions: tuple[Condition, ...] = ()
+    old = Verdict.SAFE
+    by_place = [] if column.invisible else list(_by_place(added.table, context))
+    if by_place:
+        reason += f" {listed([str(item) for item in by_place])} adds rows by position, and then fails with 1136."
+        remedy = steps(("expand", "name the columns of that INSERT first"), ("expand", op_add_column(
+            added.table, sa_column(column)
+        )))  # fmt: skip
+        old = Verdict.CONDITIONAL if all(item.kind in _CALLED for item in by_place) else Verdict.UNSAFE
+        if old is Verdict.CONDITIONAL:
+            text = f"Old code does not call {listed([str(item) for item in by_place])}."
+            conditions = (Condition("routine-not-called", "code", text),)
     if _may_fail(column, context.base.table(added.table)) and not untouched(added.table, context):
         reason += " Where it does not fit, or is NULL in a NOT NULL column, old INSERTs fail (1264, 1406, 1048)."
         text = f"The DEFAULT of {where} is no error for any row old code inserts into {added.table}."
-        conditions = (Condition("expression-fits", "workload", text),)
+        conditions = (*conditions, Condition("expression-fits", "workload", text))
     yield Finding(
         RULE.id,
-        Verdict.CONDITIONAL if conditions else Verdict.SAFE,
+        Verdict.CONDITIONAL if conditions and old is Verdict.SAFE else old,
         Verdict.UNSAFE,
         Phase.EXPAND,
         f"{reason} New code on the old schema fails with 1054 (Unknown column '{column.name}'): run this before "
