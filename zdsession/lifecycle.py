@@ -154,15 +154,14 @@ class Lifecycle:
         now = self._manager.clock()
         if self.record is None:
             return bool(edits or self.user is not None or keep_empty) and self._create(edits, now, idle_ms)
-        expires = min(now + idle_ms, self.record.deadline)
         binding = None if self.user == self.record.user else Binding(self.user)
+        changed = bool(edits or binding or self._rotation)
+        if not changed and not self._touch_due(self.record, now, idle_ms):
+            return False
+        expires = min(now + idle_ms, self.record.deadline)
         extends = not self._idle_changed(self.record, idle_ms)
         change = Change(now, expires, edits.put, edits.drop, edits.swap, self._rotation, binding, extends)
-        if edits or binding or self._rotation:
-            return self._update(self.record, edits, change)
-        if self._touch_due(self.record, now, idle_ms):
-            return self._touch(self.record, change)
-        return False
+        return self._update(self.record, edits, change) if changed else self._touch(self.record, change)
 
     def _adopt(self, adoption: Adoption) -> Hit | None:
         adopted = adoption.adopt(self._manager, self._header)
