@@ -141,6 +141,12 @@ def killed_at(
     )  # fmt: skip
 
 
+def reached(tool: subprocess.Popen[str], point: str) -> None:
+    """Wait until a tool of :func:`killed_at` has said that it is there."""
+    assert tool.stdout is not None
+    assert any(line.strip() == point for line in tool.stdout), f"it ended before {point}"
+
+
 def wait(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
     """Wait until it holds."""
     end = time.monotonic() + seconds

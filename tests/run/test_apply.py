@@ -16,7 +16,7 @@ import sqlalchemy
 
 from tests.apps import ADD_AGE, BROKEN, DROP_NICK, App, assert_one_sentence
 from tests.conftest import MakeServer
-from tests.run.applying import alembic, beside, connected, execute, killed_at, schema, shop, wait
+from tests.run.applying import alembic, beside, connected, execute, killed_at, reached, schema, shop, wait
 from tests.run.conftest import topology_file
 from tests.servers import Kind
 from tests.servers.replication import Replication
@@ -299,11 +299,8 @@ def waiting_alter(url: str) -> int:
 def test_pause_resume_and_abort_from_another_terminal(url: str, app: App) -> None:
     app.users(*(f'op.add_column("users", sa.Column("c{n}", sa.Integer))' for n in range(3)))
     tool = killed_at(app.folder, url, "done:bbbb2:0", "SIGSTOP")
-    assert tool.stdout is not None
     try:
-        for line in tool.stdout:
-            if line.strip() == "done:bbbb2:0":
-                break
+        reached(tool, "done:bbbb2:0")
         assert app.run("pause", "--url", url).code == 0
         tool.send_signal(signal.SIGCONT)
         time.sleep(2)
@@ -319,10 +316,7 @@ def test_pause_resume_and_abort_from_another_terminal(url: str, app: App) -> Non
 def test_an_abort_inside_a_revision_is_gone_on_from(url: str, app: App) -> None:
     app.users(*(f'op.add_column("users", sa.Column("c{n}", sa.Integer))' for n in range(3)))
     tool = killed_at(app.folder, url, "done:bbbb2:0", "SIGSTOP")
-    assert tool.stdout is not None
-    for line in tool.stdout:
-        if line.strip() == "done:bbbb2:0":
-            break
+    reached(tool, "done:bbbb2:0")
     assert app.run("abort", "--url", url).code == 0
     tool.send_signal(signal.SIGCONT)
     _, err = tool.communicate(timeout=60)

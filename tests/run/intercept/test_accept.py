@@ -15,6 +15,7 @@ from zdmigrate.history.syntax import SetVariable
 from zdmigrate.plan import Plan, TableSize
 from zdmigrate.run.intercept.accept import Admission, reading_refused, setting_refused
 from zdmigrate.run.intercept.judging import Judge
+from zdmigrate.run.kept import digest
 from zdmigrate.run.selection import Asked, Strategy
 from zdmigrate.verdict.model import Phase
 
@@ -70,6 +71,15 @@ def test_a_statement_of_another_side_is_not(app: App) -> None:
     assert "belongs to contract, and bbbb2 was admitted as expand" in case.objections(
         "ALTER TABLE users DROP COLUMN nick"
     )
+
+
+def test_what_the_run_that_stopped_had_sent_decides_the_side_too(app: App) -> None:
+    case = Case(app, ADD, READS, head="# zdmigrate: phase contract")
+    narrower = "ALTER TABLE users MODIFY nick VARCHAR(40)"
+    assert "belongs to contract" not in case.objections(narrower)
+    (added, *_) = case.revision.changes
+    case.admission.sent_before(digest(added.recorded.statement.sql))
+    assert "it belongs to contract, and bbbb2 was admitted as expand" in case.objections(narrower)
 
 
 def test_what_the_plan_showed_of_a_contract_is_sent_and_nothing_else(app: App) -> None:

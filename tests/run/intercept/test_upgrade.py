@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.apps import App
-from tests.run.applying import alembic, beside, execute, killed_at, schema, wait
+from tests.run.applying import alembic, beside, execute, killed_at, reached, schema, wait
 
 ACCEPT = ("--accept", "bbbb2", "--because", "the test says so")
 ADD_SLUG = 'op.add_column("users", sa.Column("slug", sa.String(50)))'
@@ -211,10 +211,7 @@ def test_a_connection_that_goes_away_is_made_again_with_its_settings(mariadb: st
     )
     begin(mariadb, app, *lines)
     tool = killed_at(app.folder, mariadb, "done:bbbb2:2", "SIGSTOP", accept=("bbbb2",))
-    assert tool.stdout is not None
-    for line in tool.stdout:
-        if line.strip() == "done:bbbb2:2":
-            break
+    reached(tool, "done:bbbb2:2")
     number = execute(mariadb, "SELECT connection FROM zdmigrate.statement WHERE item = 'bbbb2:2'")[0][0]
     execute(mariadb, f"KILL {number}")
     tool.send_signal(signal.SIGCONT)
@@ -429,10 +426,7 @@ def test_pause_and_ctrl_c_between_statements_and_while_upgrade_computes(mysql: s
         mysql, app, ADD_SLUG, *FILL, "while not bind.execute(sa.text('SELECT COUNT(*) FROM users')).scalar() < 3: pass"
     )
     tool = killed_at(app.folder, mysql, "done:bbbb2:1", "SIGSTOP", accept=("bbbb2",))
-    assert tool.stdout is not None
-    for line in tool.stdout:
-        if line.strip() == "done:bbbb2:1":
-            break
+    reached(tool, "done:bbbb2:1")
     assert app.run("pause", "--url", mysql).code == 0
     assert "begun" not in app.run("status", "--url", mysql).out
     tool.send_signal(signal.SIGCONT)
@@ -449,10 +443,7 @@ def test_pause_and_ctrl_c_between_statements_and_while_upgrade_computes(mysql: s
 def test_an_abort_between_statements_is_gone_on_from(mysql: str, app: App) -> None:
     begin(mysql, app, ADD_SLUG, *FILL)
     tool = killed_at(app.folder, mysql, "done:bbbb2:1", "SIGSTOP", accept=("bbbb2",))
-    assert tool.stdout is not None
-    for line in tool.stdout:
-        if line.strip() == "done:bbbb2:1":
-            break
+    reached(tool, "done:bbbb2:1")
     assert app.run("abort", "--url", mysql).code == 0
     tool.send_signal(signal.SIGCONT)
     _, err = tool.communicate(timeout=60)

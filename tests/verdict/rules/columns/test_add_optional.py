@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from contextlib import nullcontext
 
+import pytest
+from pymysql.err import OperationalError
+
+from tests.run.applying import execute
 from tests.verdict.support import USERS, assert_conditional, assert_safe, assert_unsafe, finding, judged
 from zdmigrate.verdict.model import Phase, Verdict
 
@@ -61,7 +65,7 @@ def test_a_trigger_that_fills_the_table_by_position_breaks(insert: str) -> None:
     trigger = f"CREATE TRIGGER users_ai AFTER INSERT ON users FOR EACH ROW {insert}"
     (change,) = judged(f"{AUDIT}; {trigger}", "ALTER TABLE audit ADD COLUMN at DATETIME")
     assert_unsafe(change)
-    assert "trigger users_ai adds rows by position, and then fails with 1136" in finding(change, "ZD201").reason
+    assert "added by position in trigger users_ai: that fails with 1136" in finding(change, "ZD201").reason
 
 
 def test_one_that_names_its_columns_or_fills_another_table_does_not() -> None:
@@ -79,3 +83,14 @@ def test_a_procedure_that_does_breaks_whoever_calls_it() -> None:
     procedure = "CREATE PROCEDURE note() INSERT INTO audit VALUES (1, 'a')"
     (change,) = judged(f"{AUDIT}; {procedure}", "ALTER TABLE audit ADD COLUMN at DATETIME")
     assert_conditional(change, "routine-not-called")
+
+
+def test_the_server_says_so_too(any_sql_url: str) -> None:
+    for hidden, fails in (("", True), (" INVISIBLE", False)):
+        execute(
+            any_sql_url, "DROP TABLE IF EXISTS users, audit", "CREATE TABLE users (id INT)",
+            "CREATE TABLE audit (uid INT, what TEXT)", TRIGGER, "INSERT INTO users VALUES (1)",
+            f"ALTER TABLE audit ADD COLUMN at DATETIME{hidden}",
+        )  # fmt: skip
+        with pytest.raises(OperationalError, match="1136") if fails else nullcontext():
+            execute(any_sql_url, "INSERT INTO users VALUES (2)")

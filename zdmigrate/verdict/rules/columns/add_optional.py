@@ -75,14 +75,16 @@ def judge(added: ColumnAdded, context: Context) -> Iterator[Finding]:
     old = Verdict.SAFE
     by_place = [] if column.invisible else list(_by_place(added.table, context))
     if by_place:
-        reason += f" {listed([str(item) for item in by_place])} adds rows by position, and then fails with 1136."
-        remedy = steps(("expand", "name the columns of that INSERT first"), ("expand", op_add_column(
-            added.table, sa_column(column)
-        )))  # fmt: skip
-        old = Verdict.CONDITIONAL if all(item.kind in _CALLED for item in by_place) else Verdict.UNSAFE
-        if old is Verdict.CONDITIONAL:
-            text = f"Old code does not call {listed([str(item) for item in by_place])}."
-            conditions = (Condition("routine-not-called", "code", text),)
+        names = listed([str(item) for item in by_place])
+        reason += f" Rows are added by position in {names}: that fails with 1136 then."
+        remedy = steps(
+            ("expand", "name the columns of that INSERT first"),
+            ("expand", op_add_column(added.table, sa_column(column))),
+        )
+        old = Verdict.UNSAFE
+        if all(item.kind in _CALLED for item in by_place):
+            old = Verdict.CONDITIONAL
+            conditions = (Condition("routine-not-called", "code", f"Old code does not call {names}."),)
     if _may_fail(column, context.base.table(added.table)) and not untouched(added.table, context):
         reason += " Where it does not fit, or is NULL in a NOT NULL column, old INSERTs fail (1264, 1406, 1048)."
         text = f"The DEFAULT of {where} is no error for any row old code inserts into {added.table}."
